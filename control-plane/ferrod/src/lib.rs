@@ -1,0 +1,1 @@
+//! The Ferromesh control plane

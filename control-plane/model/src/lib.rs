@@ -1,0 +1,1 @@
+//! Typed, validated mesh policy and the immutable index over it

@@ -1,0 +1,1 @@
+//! Plumbing of a process: drain, readiness, signals, telemetry, clock, backoff, supervision

@@ -1,0 +1,1 @@
+//! Versioned, journaled store of policy objects and its sources

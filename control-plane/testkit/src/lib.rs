@@ -1,0 +1,1 @@
+//! Test support: builders, a scripted ADS client, an Envoy runner

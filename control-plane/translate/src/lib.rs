@@ -1,0 +1,1 @@
+//! Pure translation of mesh and proxy into Envoy resources

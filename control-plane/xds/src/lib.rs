@@ -1,0 +1,1 @@
+//! xDS sessions, snapshots and server

@@ -1,0 +1,1 @@
+//! A thin binding of the proxy-wasm ABI

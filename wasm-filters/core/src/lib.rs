@@ -1,0 +1,1 @@
+//! Pure logic of the filters: counters, series, no host calls

@@ -1,0 +1,11 @@
+//! One place for the wire types of Ferromesh.
+//!
+//! Envoy's protos come from the `envoy-types` crate and are re-exported as [`envoy`]; the few it lacks are our own. On
+//! top stand the resource kinds xDS carries ([`Kind`]) and an encoded, hashed, shareable resource ([`Resource`]).
+
+mod kind;
+mod resource;
+
+pub use envoy_types::pb as envoy;
+pub use kind::Kind;
+pub use resource::Resource;
