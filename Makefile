@@ -1,0 +1,51 @@
+# make build   a self-contained dist/: ferrod, ferro-agent, ferroctl, ferro_filters.wasm, ferro-shop, envoy
+# make run     the sample mesh with a live view until Ctrl-C; ONCE=1: a scripted tour that checks every figure
+# make test    everything that can be shown by a test
+# make corpus  DIR=<folder> SET=<set>: policy documents of the corpus's form
+# make bench   GROUP=<name>: measured figures against their bounds
+
+SHELL := /bin/bash
+DIST  := dist
+MESH  ?= istio-manifests/samples/shop/mesh.yaml
+MODE  ?= loopback
+BINS  := ferrod ferro-agent ferroctl ferro-shop
+CARGO ?= cargo
+
+.PHONY: build run test corpus bench lint prepare clean
+
+build: prepare $(DIST)/envoy $(DIST)/ferro_filters.wasm
+	$(CARGO) build --release --locked $(addprefix -p ,$(BINS))
+	@for bin in $(BINS); do install -m 755 target/release/$$bin $(DIST)/$$bin; done
+	@ls -l $(DIST)
+
+prepare:
+	@.ci/prepare
+
+$(DIST)/envoy: .ci/envoy
+	@.ci/envoy $@
+
+$(DIST)/ferro_filters.wasm: $(shell find wasm-filters -name '*.rs' -o -name Cargo.toml)
+	@mkdir -p $(DIST)
+	$(CARGO) build --locked --profile wasm --target wasm32-unknown-unknown -p ferro-filters
+	@install -m 644 target/wasm32-unknown-unknown/wasm/ferro_filters.wasm $@
+
+run: build
+	$(DIST)/ferroctl local tour -f $(MESH) --mode $(MODE) $(if $(ONCE),--once)
+
+test: build
+	$(CARGO) test --locked
+
+corpus:
+	$(CARGO) run --locked -q -p ferro-model --bin ferro-corpus -- --dir $(DIR) --set $(SET)
+
+bench: build
+	$(CARGO) run --release --locked -q -p ferro-bench -- $(GROUP)
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --target wasm32-unknown-unknown -p ferro-filters -- -D warnings
+
+clean:
+	rm -rf $(DIST)
+	$(CARGO) clean
