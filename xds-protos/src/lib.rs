@@ -3,9 +3,14 @@
 //! Envoy's protos come from the `envoy-types` crate and are re-exported as [`envoy`]; the few it lacks are our own. On
 //! top stand the resource kinds xDS carries ([`Kind`]) and an encoded, hashed, shareable resource ([`Resource`]).
 
+mod canonical;
+pub mod ferromesh;
 mod kind;
+pub mod node;
 mod resource;
+pub mod wkt;
 
 pub use envoy_types::pb as envoy;
+pub use ferromesh::PROTOCOL_VERSION;
 pub use kind::Kind;
 pub use resource::Resource;

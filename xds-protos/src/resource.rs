@@ -2,9 +2,12 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message;
-use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len, string};
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 
-use crate::Kind;
+use crate::{Kind, canonical};
+
+#[cfg(test)]
+mod tests;
 
 const NAME: u32 = 3;
 const VERSION: u32 = 1;
@@ -30,7 +33,8 @@ impl Resource {
     /// Encodes `message` deterministically; the version is a hash of the encoded bytes, so equal content has equal
     /// versions on every replica and after every restart.
     pub fn encode<M: Message>(kind: Kind, name: impl Into<Arc<str>>, message: &M) -> Self {
-        let value = message.encode_to_vec();
+        let mut value = message.encode_to_vec();
+        canonical::sort_maps(kind.type_url(), &mut value);
         let version = format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&value));
         Self::from_parts(kind.type_url(), name.into(), version.into(), &value)
     }
@@ -42,12 +46,11 @@ impl Resource {
         let body = field_len(NAME, name.len()) + field_len(VERSION, version.len()) + field_len(RESOURCE, any);
         let mut frame = BytesMut::with_capacity(field_len(RESPONSE_RESOURCES, body));
         put_header(RESPONSE_RESOURCES, body, &mut frame);
-        string::encode(NAME, &String::from(&*name), &mut frame);
-        string::encode(VERSION, &String::from(&*version), &mut frame);
+        put_text(NAME, &name, &mut frame);
+        put_text(VERSION, &version, &mut frame);
         let any_at = frame.len();
         put_header(RESOURCE, any, &mut frame);
-        put_header(ANY_TYPE_URL, type_url.len(), &mut frame);
-        frame.put_slice(type_url.as_bytes());
+        put_text(ANY_TYPE_URL, type_url, &mut frame);
         put_header(ANY_VALUE, value.len(), &mut frame);
         frame.put_slice(value);
         Self { name, version, frame: frame.freeze(), any_at }
@@ -81,4 +84,9 @@ fn field_len(tag: u32, len: usize) -> usize {
 fn put_header(tag: u32, len: usize, buf: &mut impl BufMut) {
     encode_key(tag, WireType::LengthDelimited, buf);
     encode_varint(len as u64, buf);
+}
+
+fn put_text(tag: u32, text: &str, buf: &mut impl BufMut) {
+    put_header(tag, text.len(), buf);
+    buf.put_slice(text.as_bytes());
 }
