@@ -1,0 +1,11 @@
+//! Protos of our own, for what xDS has no type for. The code under here is generated from `proto/`; the test
+//! `generated` makes it anew and compares.
+
+#[rustfmt::skip]
+pub mod v1;
+
+/// The version of what agent and ferrod say to each other: node metadata, resource types of our own, side services.
+///
+/// Raised when one side may send something an older other side would misread. A side that meets a lower number keeps to
+/// the lower one; a higher number is answered with our own.
+pub const PROTOCOL_VERSION: u32 = 1;
