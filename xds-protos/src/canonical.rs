@@ -11,6 +11,10 @@
 
 use std::ops::Range;
 
+use prost::Message;
+
+use crate::Kind;
+
 #[rustfmt::skip]
 mod schema;
 #[cfg(test)]
@@ -41,10 +45,17 @@ const MAP_VALUE: u32 = 2;
 const ANY_TYPE_URL: u32 = 1;
 const ANY_VALUE: u32 = 2;
 
+/// Encodes a message of this kind; equal messages have equal bytes.
+pub fn encode<M: Message>(kind: Kind, message: &M) -> Vec<u8> {
+    let mut bytes = message.encode_to_vec();
+    sort_maps(kind.type_url(), &mut bytes);
+    bytes
+}
+
 /// Orders the entries of every map in `message`, the encoding of the type with this type URL.
 ///
 /// Bytes that are no valid encoding are left as they are from the place where they stop making sense.
-pub(crate) fn sort_maps(type_url: &str, message: &mut [u8]) {
+fn sort_maps(type_url: &str, message: &mut [u8]) {
     let name = type_url.rsplit_once('/').map_or(type_url, |(_, name)| name);
     if let Ok(at) = MESSAGES.binary_search_by(|entry| entry.0.cmp(name)) {
         sort_message(MESSAGES[at].1, message);

@@ -10,6 +10,7 @@ pub mod node;
 mod resource;
 pub mod wkt;
 
+pub use canonical::encode;
 pub use envoy_types::pb as envoy;
 pub use ferromesh::PROTOCOL_VERSION;
 pub use kind::Kind;

@@ -4,12 +4,12 @@ use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 
-use crate::{Kind, canonical};
+use crate::Kind;
 
 #[cfg(test)]
 mod tests;
 
-const NAME: u32 = 3;
+const RESOURCE_NAME: u32 = 3;
 const VERSION: u32 = 1;
 const RESOURCE: u32 = 2;
 const ANY_TYPE_URL: u32 = 1;
@@ -33,20 +33,24 @@ impl Resource {
     /// Encodes `message` deterministically; the version is a hash of the encoded bytes, so equal content has equal
     /// versions on every replica and after every restart.
     pub fn encode<M: Message>(kind: Kind, name: impl Into<Arc<str>>, message: &M) -> Self {
-        let mut value = message.encode_to_vec();
-        canonical::sort_maps(kind.type_url(), &mut value);
-        let version = format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&value));
-        Self::from_parts(kind.type_url(), name.into(), version.into(), &value)
+        Self::from_encoded(kind, name, &crate::encode(kind, message))
+    }
+
+    /// Wraps the result of [`encode`](crate::encode), or a concatenation of such results: joining the encodings of two
+    /// messages of one type encodes their merger (protobuf encoding, "Last One Wins").
+    pub fn from_encoded(kind: Kind, name: impl Into<Arc<str>>, value: &[u8]) -> Self {
+        let version = format!("{:016x}", xxhash_rust::xxh3::xxh3_64(value));
+        Self::from_parts(kind.type_url(), name.into(), version.into(), value)
     }
 
     /// Wraps bytes that are already encoded, under a version that was given elsewhere (the agent's relay passes
     /// versions through unchanged).
     pub fn from_parts(type_url: &str, name: Arc<str>, version: Arc<str>, value: &[u8]) -> Self {
         let any = field_len(ANY_TYPE_URL, type_url.len()) + field_len(ANY_VALUE, value.len());
-        let body = field_len(NAME, name.len()) + field_len(VERSION, version.len()) + field_len(RESOURCE, any);
+        let body = field_len(RESOURCE_NAME, name.len()) + field_len(VERSION, version.len()) + field_len(RESOURCE, any);
         let mut frame = BytesMut::with_capacity(field_len(RESPONSE_RESOURCES, body));
         put_header(RESPONSE_RESOURCES, body, &mut frame);
-        put_text(NAME, &name, &mut frame);
+        put_text(RESOURCE_NAME, &name, &mut frame);
         put_text(VERSION, &version, &mut frame);
         let any_at = frame.len();
         put_header(RESOURCE, any, &mut frame);
