@@ -1,0 +1,530 @@
+//! The relay without sockets and clocks: what Envoy asks for and thinks of what it got, what ferrod says, and what
+//! follows for the other side.
+//!
+//! ```text
+//!            subscribe, ACK, NACK                        interest, ACK, NACK, initial_resource_versions
+//!   Envoy ────────────────────────►  Core (a Table a kind)  ───────────────────────────────► ferrod
+//!         ◄──────────────────────          ▲                ◄───────────────────────────────
+//!             snapshot (served)             └ last-known-good          resources, removed
+//! ```
+//! Towards Envoy stands a server session over `served`, towards ferrod a client session; both are those of ferro-xds,
+//! and each has its own nonces. A stream of Envoy begins with nothing served: what it gets comes from ferrod, or, when
+//! ferrod cannot be reached, from what an Envoy of this agent last accepted ([`Core::fill`]).
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use ferro_xds::{
+    Item, ResourceSet, SessionEvent, Snapshot, StreamId, Update, What,
+    client::{ClientSession, Interest, Received},
+};
+use ferro_xds_protos::{Kind, Resource, envoy::google::rpc::Status};
+use tokio::time::Instant;
+
+use super::{
+    names::{NameEntry, NameTable},
+    wasm,
+};
+use crate::modules::ModuleDigest;
+
+mod report;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub(super) use report::Counters;
+use table::{Outcome, Table};
+
+const WILDCARD: &str = "*";
+/// `google.rpc.Code.INVALID_ARGUMENT`, what Envoy's own NACKs carry too.
+const INVALID_ARGUMENT: i32 = 3;
+/// Envoy has named all it wants when it has asked for nothing new for this long.
+const QUIET: Duration = Duration::from_secs(2);
+/// The cache is not written more often than this.
+const SAVE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The state of the relay. Every method that may have something to say to ferrod takes the client session.
+#[derive(Debug)]
+pub(super) struct Core {
+    tables: [Table; Kind::ALL.len()],
+    served: ResourceSet,
+    names: NameTable,
+    envoy: Option<EnvoyStream>,
+    upstream: Upstream,
+    /// How long ferrod may stay silent before the last-known-good content is served.
+    patience: Duration,
+    cold: Option<Origin>,
+    /// Envoy serves content of the cache since then; in milliseconds since 1970, the time the content is from.
+    served_from_cache: Option<u64>,
+    saving: Saving,
+    counters: Counters,
+    changed: Changed,
+}
+
+/// What the driver has not looked at yet.
+#[derive(Debug, Default)]
+struct Changed {
+    served: bool,
+    names: bool,
+    /// The stream to ferrod must be opened anew.
+    reset: bool,
+}
+
+#[derive(Debug)]
+struct EnvoyStream {
+    id: StreamId,
+    opened: Instant,
+    /// When it last asked for something new.
+    asked: Instant,
+}
+
+#[derive(Clone, Debug)]
+enum Upstream {
+    Up { since: Instant, unix_millis: u64 },
+    Down { since: Instant, reason: String },
+}
+
+/// Where content that nobody was offered yet comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// An earlier process wrote it. It was good for an Envoy that may be long gone: ferrod is given time to answer.
+    Disk { unix_millis: u64 },
+    /// The Envoy before this one ran with it, a moment ago.
+    Memory { unix_millis: u64 },
+}
+
+/// When the cache is written.
+#[derive(Debug, Default)]
+struct Saving {
+    /// Once Envoy had everything it asked for. Before that, the file of the last run is the better one.
+    complete: bool,
+    dirty: bool,
+    last: Option<Instant>,
+}
+
+// === impl Core ===
+
+impl Core {
+    pub(super) fn new(patience: Duration, now: Instant) -> Self {
+        Self {
+            tables: Kind::ALL.map(Table::new),
+            served: ResourceSet::partial(),
+            names: NameTable::default(),
+            envoy: None,
+            upstream: Upstream::Down { since: now, reason: "not connected yet".to_owned() },
+            patience,
+            cold: None,
+            served_from_cache: None,
+            saving: Saving::default(),
+            counters: Counters::default(),
+            changed: Changed::default(),
+        }
+    }
+
+    /// Takes in the file that an earlier process wrote.
+    pub(super) fn load(&mut self, session: &mut ClientSession, unix_millis: u64, resources: Vec<(Kind, Resource)>) {
+        self.cold = Some(Origin::Disk { unix_millis });
+        for (kind, resource) in resources {
+            let name = Arc::clone(resource.name());
+            self.table(kind).load(resource);
+            if kind == Kind::NameTable {
+                self.record(session, kind, &[name]);
+            }
+        }
+    }
+
+    /// What Envoy's session serves from.
+    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::new(Snapshot::new(vec![Arc::new(self.served.clone())]))
+    }
+
+    /// The snapshot, if it changed since the last call.
+    pub(super) fn changed_snapshot(&mut self) -> Option<Arc<Snapshot>> {
+        std::mem::take(&mut self.changed.served).then(|| self.snapshot())
+    }
+
+    /// The name table, if it changed since the last call.
+    pub(super) fn changed_names(&mut self) -> Option<Arc<NameTable>> {
+        std::mem::take(&mut self.changed.names).then(|| Arc::new(self.names.clone()))
+    }
+
+    /// Whether the stream to ferrod must be opened anew, because it speaks for an Envoy that is gone.
+    pub(super) fn take_reset(&mut self) -> bool {
+        std::mem::take(&mut self.changed.reset)
+    }
+
+    // --- Envoy ---
+
+    /// A stream of Envoy begins. The one before it, should its end not have been noticed, is over.
+    pub(super) fn opened(&mut self, session: &mut ClientSession, id: StreamId, now: Instant, unix_millis: u64) {
+        if let Some(before) = &self.envoy {
+            self.closed(session, before.id, unix_millis);
+        }
+        self.envoy = Some(EnvoyStream { id, opened: now, asked: now });
+    }
+
+    /// Something happened on a stream of Envoy. What happens on one that another has replaced is of no interest.
+    pub(super) fn observe(&mut self, session: &mut ClientSession, event: SessionEvent, now: Instant, unix_millis: u64) {
+        if self.envoy.as_ref().is_none_or(|envoy| envoy.id != event.stream) {
+            return;
+        }
+        match event.what {
+            What::Subscribed { kind, added, removed, initial } => {
+                if let Some(envoy) = &mut self.envoy {
+                    envoy.asked = now;
+                }
+                self.subscribed(session, kind, &added, &removed, initial.as_deref());
+            }
+            What::Sent { kind, items, .. } => self.table(kind).sent(&items),
+            What::Acked { kind, items, .. } => self.acked(session, kind, &items),
+            What::Nacked { kind, items, status, .. } => {
+                let held_back: Vec<_> = items.iter().map(|item| Arc::clone(&item.name)).collect();
+                self.nacked(session, kind, &items, &held_back, &status.message);
+            }
+            What::Suspected { kind, names } => self.suspected(session, kind, &names),
+            What::Closed { .. } => self.closed(session, event.stream, unix_millis),
+            What::Opened { .. } | What::UnknownType { .. } | What::Health { .. } => {}
+        }
+    }
+
+    fn subscribed(
+        &mut self,
+        session: &mut ClientSession,
+        kind: Kind,
+        added: &[Arc<str>],
+        removed: &[Arc<str>],
+        initial: Option<&BTreeMap<Arc<str>, Arc<str>>>,
+    ) {
+        // The agent keeps its own subscription to the names, whatever Envoy asks for.
+        if kind == Kind::NameTable {
+            return;
+        }
+        for (name, version) in initial.into_iter().flatten() {
+            self.table(kind).declared(name, version);
+        }
+        for name in added {
+            let table = &self.tables[kind.index()];
+            if &**name == WILDCARD {
+                session.subscribe_all(kind);
+            } else if !session.interest(kind).names.contains(name) || !table.knows(name) {
+                session.subscribe(kind, [Arc::clone(name)]);
+            }
+        }
+        for name in removed {
+            if &**name == WILDCARD {
+                session.unsubscribe_all(kind);
+            } else {
+                session.unsubscribe(kind, [Arc::clone(name)]);
+            }
+        }
+        if initial.is_some() {
+            self.claim_all(session, kind);
+        }
+        if !removed.is_empty() {
+            let interest = session.interest(kind);
+            let table = self.table(kind);
+            let unwanted = removed.iter().any(|name| &**name == WILDCARD);
+            let dropped = if unwanted {
+                table.spare(interest)
+            } else {
+                removed.iter().filter(|name| !covers(interest, name)).cloned().collect()
+            };
+            let outcome = table.dropped(dropped);
+            self.carry_out(session, kind, outcome);
+        }
+    }
+
+    fn acked(&mut self, session: &mut ClientSession, kind: Kind, items: &[Item]) {
+        let interest = session.interest(kind);
+        let outcome = self.table(kind).acked(items, |name| interest.names.contains(name));
+        self.carry_out(session, kind, outcome);
+    }
+
+    /// A response was refused. Those of its resources that are not held back for it go to Envoy once more, without the
+    /// bad ones.
+    fn nacked(
+        &mut self,
+        session: &mut ClientSession,
+        kind: Kind,
+        items: &[Item],
+        held_back: &[Arc<str>],
+        reason: &str,
+    ) {
+        self.counters.nacked(kind, items, reason);
+        tracing::warn!(kind = kind.short(), names = %Names(items), reason, "configuration was refused");
+        let outcome = self.table(kind).nacked(items, held_back, &reason.into());
+        self.carry_out(session, kind, outcome);
+    }
+
+    fn suspected(&mut self, session: &mut ClientSession, kind: Kind, names: &[Arc<str>]) {
+        let reason: Arc<str> = "Envoy neither accepted nor refused it in time; it was taken back".into();
+        let items: Vec<_> = names.iter().map(|name| Item { name: Arc::clone(name), version: None }).collect();
+        self.counters.nacked(kind, &items, &reason);
+        tracing::warn!(kind = kind.short(), names = %Names(&items), "{reason}");
+        let outcome = self.table(kind).suspected(names, &reason);
+        self.carry_out(session, kind, outcome);
+    }
+
+    /// Envoy's stream is over. What it accepted stays for the next; ferrod is asked for nothing but names meanwhile.
+    fn closed(&mut self, session: &mut ClientSession, id: StreamId, unix_millis: u64) {
+        if self.envoy.take_if(|envoy| envoy.id == id).is_none() {
+            return;
+        }
+        for kind in envoy_kinds() {
+            self.table(kind).closed();
+            session.replace(kind, Interest::default(), BTreeMap::new());
+        }
+        self.served = ResourceSet::partial();
+        self.served_from_cache = None;
+        self.saving.complete = false;
+        self.cold = Some(Origin::Memory { unix_millis });
+        self.changed.served = true;
+        self.changed.reset = true;
+    }
+
+    // --- ferrod ---
+
+    pub(super) fn connected(&mut self, now: Instant, unix_millis: u64) {
+        self.upstream = Upstream::Up { since: now, unix_millis };
+        self.counters.connects += 1;
+    }
+
+    /// The stream to ferrod ended, or an attempt to open one failed.
+    pub(super) fn disconnected(&mut self, reason: String, now: Instant) {
+        let since = match self.upstream {
+            Upstream::Up { .. } => now,
+            Upstream::Down { since, .. } => since,
+        };
+        self.upstream = Upstream::Down { since, reason };
+        self.tables.iter_mut().for_each(Table::disconnected);
+    }
+
+    /// A response of ferrod.
+    pub(super) fn received(&mut self, session: &mut ClientSession, mut received: Received) {
+        let kind = received.kind;
+        // What Envoy stopped asking for while the response was under way.
+        let interest = session.interest(kind);
+        received.resources.retain(|resource| covers(interest, resource.name()));
+        received.removed.retain(|name| covers(interest, name));
+        let outcome = self.table(kind).received(received);
+        self.carry_out(session, kind, outcome);
+        self.answered(kind);
+    }
+
+    /// The list of this kind is known, even if it is empty.
+    fn answered(&mut self, kind: Kind) {
+        if !self.served.of(kind).answered() {
+            let answered = self.served.of(kind).with_answered(true);
+            self.served = self.served.clone().with(kind, answered);
+            self.changed.served = true;
+        }
+    }
+
+    // --- the cache ---
+
+    /// When [`Core::fill`] is due.
+    pub(super) fn fill_at(&self) -> Option<Instant> {
+        let origin = self.cold?;
+        match (&self.upstream, &self.envoy, origin) {
+            (Upstream::Down { since, .. }, _, Origin::Disk { .. }) => Some(*since + self.patience),
+            (Upstream::Down { since, .. }, Some(_), Origin::Memory { .. }) => Some(*since),
+            (Upstream::Up { since, .. }, Some(envoy), _) if !self.served.of(Kind::Cluster).answered() => {
+                Some(envoy.opened.max(*since) + self.patience)
+            }
+            _ => None,
+        }
+    }
+
+    /// Serves what was last known to be good, where ferrod has said nothing.
+    pub(super) fn fill(&mut self, session: &mut ClientSession) {
+        let Some(Origin::Disk { unix_millis } | Origin::Memory { unix_millis }) = self.cold.take() else { return };
+        let mut filled = 0;
+        for kind in Kind::ALL {
+            let outcome = self.table(kind).fill();
+            filled += outcome.updates.len();
+            self.carry_out(session, kind, outcome);
+            if !self.served.of(kind).is_empty() {
+                self.answered(kind);
+            }
+        }
+        if filled > 0 {
+            tracing::warn!(resources = filled, "ferrod cannot be reached: serving the last known good configuration");
+            self.served_from_cache = Some(unix_millis);
+            self.counters.cache_fills += 1;
+        }
+    }
+
+    /// When [`Core::save`] may be due.
+    pub(super) fn save_at(&self) -> Option<Instant> {
+        if self.saving.complete {
+            return self.saving.last.filter(|_| self.saving.dirty).map(|last| last + SAVE_INTERVAL);
+        }
+        let known = |kind: Kind| self.served.of(kind).answered();
+        match (&self.upstream, &self.envoy) {
+            (Upstream::Up { since, .. }, Some(envoy)) if known(Kind::Cluster) && known(Kind::Listener) => {
+                Some(envoy.asked.max(*since) + QUIET)
+            }
+            _ => None,
+        }
+    }
+
+    /// The content to write now, if it is time. Clears away what nobody needs any more.
+    pub(super) fn save(&mut self, session: &mut ClientSession, now: Instant) -> Option<Vec<(Kind, Vec<&Resource>)>> {
+        if self.save_at().is_none_or(|at| now < at) || (!self.saving.complete && !self.is_complete(session)) {
+            return None;
+        }
+        for kind in Kind::ALL {
+            let spare = self.table(kind).spare(session.interest(kind));
+            let outcome = self.table(kind).dropped(spare);
+            self.carry_out(session, kind, outcome);
+        }
+        if !self.saving.complete {
+            self.cold = None;
+            self.served_from_cache = None;
+        }
+        self.saving = Saving { complete: true, dirty: false, last: Some(now) };
+        Some(self.good())
+    }
+
+    /// The content could not be written; it is due again.
+    pub(super) fn save_failed(&mut self) {
+        self.saving.dirty = true;
+    }
+
+    fn good(&self) -> Vec<(Kind, Vec<&Resource>)> {
+        let sections = Kind::ALL.into_iter().zip(&self.tables).map(|(kind, table)| (kind, table.good()));
+        sections.filter(|(_, resources)| !resources.is_empty()).collect()
+    }
+
+    /// Whether Envoy has been told all it asked for, and has judged it.
+    fn is_complete(&self, session: &ClientSession) -> bool {
+        envoy_kinds().all(|kind| {
+            let table = &self.tables[kind.index()];
+            table.undecided() == 0 && session.interest(kind).names.iter().all(|name| table.knows(name))
+        })
+    }
+
+    // --- modules ---
+
+    /// The modules that resources wait for.
+    pub(super) fn awaited_modules(&self) -> HashSet<ModuleDigest> {
+        self.tables.iter().flat_map(Table::awaited_modules).collect()
+    }
+
+    /// The modules that resources name, whether Envoy has them already or not.
+    pub(super) fn used_modules(&self) -> HashSet<ModuleDigest> {
+        let table = &self.tables[Kind::ExtensionConfig.index()];
+        let named = table.good().into_iter().filter_map(|good| wasm::module_of(Kind::ExtensionConfig, good).ok()?);
+        named.chain(self.awaited_modules()).collect()
+    }
+
+    /// A module is on disk, or it cannot be had.
+    pub(super) fn module(&mut self, session: &mut ClientSession, digest: ModuleDigest, file: Result<&Path, &Arc<str>>) {
+        if let Err(reason) = file {
+            tracing::warn!(%digest, %reason, "a Wasm module cannot be had");
+            self.counters.module_failures += 1;
+        }
+        let outcome = self.table(Kind::ExtensionConfig).module(digest, file);
+        self.carry_out(session, Kind::ExtensionConfig, outcome);
+    }
+
+    // --- consequences ---
+
+    fn carry_out(&mut self, session: &mut ClientSession, kind: Kind, outcome: Outcome) {
+        let Outcome { updates, forgotten, touched, decisions, good_changed } = outcome;
+        for decision in decisions {
+            match decision.refusal {
+                None => session.ack(kind, &decision.nonce),
+                Some(message) => {
+                    let status = Status { code: INVALID_ARGUMENT, message, details: Vec::new() };
+                    session.nack(kind, &decision.nonce, status);
+                }
+            }
+        }
+        self.saving.dirty |= good_changed;
+        self.record(session, kind, &touched);
+        if kind == Kind::NameTable {
+            self.take_names(session, updates);
+        } else {
+            self.serve(kind, updates, &forgotten);
+        }
+    }
+
+    fn serve(&mut self, kind: Kind, updates: Vec<Update>, forgotten: &[Arc<str>]) {
+        if updates.is_empty() && forgotten.is_empty() {
+            return;
+        }
+        let types = self.served.of(kind).apply(updates).forget(forgotten.iter().map(|name| &**name));
+        self.served = self.served.clone().with(kind, types);
+        self.changed.served = true;
+    }
+
+    /// The agent is the one who accepts names.
+    fn take_names(&mut self, session: &mut ClientSession, updates: Vec<Update>) {
+        let mut accepted = Vec::with_capacity(updates.len());
+        for Update { name, resource } in updates {
+            let version = resource.as_ref().map(|resource| Arc::clone(resource.version()));
+            let item = Item { name: Arc::clone(&name), version };
+            match resource.as_ref().map(NameEntry::read).transpose() {
+                Ok(Some(entry)) => self.names.put(&name, entry),
+                Ok(None) => self.names.remove(&name),
+                Err(invalid) => {
+                    let reason = ferro_process::supervise::Chain(&invalid).to_string();
+                    self.nacked(session, Kind::NameTable, &[item], &[name], &reason);
+                    continue;
+                }
+            }
+            accepted.push(item);
+        }
+        if !accepted.is_empty() {
+            self.changed.names = true;
+            self.acked(session, Kind::NameTable, &accepted);
+        }
+    }
+
+    fn claim_all(&self, session: &mut ClientSession, kind: Kind) {
+        let names: Vec<_> = self.tables[kind.index()].names().cloned().collect();
+        self.record(session, kind, &names);
+    }
+
+    /// Brings `initial_resource_versions` of the next stream up to date.
+    fn record(&self, session: &mut ClientSession, kind: Kind, names: &[Arc<str>]) {
+        for name in names {
+            let claim = self.tables[kind.index()].claim(name).filter(|_| covers(session.interest(kind), name));
+            session.record(kind, Arc::clone(name), claim);
+        }
+    }
+
+    fn table(&mut self, kind: Kind) -> &mut Table {
+        // `tables` has one entry per kind, in the order of `Kind::ALL`.
+        &mut self.tables[kind.index()]
+    }
+}
+
+/// The names a log line is about.
+struct Names<'a>(&'a [Item]);
+
+impl std::fmt::Display for Names<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        const SHOWN: usize = 5;
+        for (index, item) in self.0.iter().take(SHOWN).enumerate() {
+            write!(formatter, "{}{}", if index == 0 { "" } else { ", " }, item.name)?;
+        }
+        if self.0.len() > SHOWN {
+            write!(formatter, " and {} more", self.0.len() - SHOWN)?;
+        }
+        Ok(())
+    }
+}
+
+fn covers(interest: &Interest, name: &str) -> bool {
+    interest.wildcard || interest.names.contains(name)
+}
+
+fn envoy_kinds() -> impl Iterator<Item = Kind> {
+    Kind::ALL.into_iter().filter(|kind| *kind != Kind::NameTable)
+}

@@ -1,0 +1,431 @@
+//! What the relay knows of one kind: each resource, what Envoy thinks of it, and which of ferrod's responses wait for
+//! Envoy's verdict.
+//!
+//! ```text
+//! resource:  unknown ──ferrod or cache──► offered ──Envoy ACKs──► good          (good is what the cache keeps)
+//!                                            └──Envoy NACKs──► rejected         (good stays what it was)
+//! response:  received ──every resource in it is judged──► ACK, or NACK with the reasons
+//! ```
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    sync::Arc,
+};
+
+use ferro_xds::{
+    Item, Update,
+    client::{Interest, Received},
+};
+use ferro_xds_protos::{Kind, Resource};
+
+use super::super::wasm;
+use crate::modules::ModuleDigest;
+
+mod pending;
+
+pub(in crate::relay) use pending::Decision;
+use pending::Pending;
+
+type Text = Arc<str>;
+
+/// The resources of one kind.
+#[derive(Debug)]
+pub(in crate::relay) struct Table {
+    kind: Kind,
+    entries: HashMap<Arc<str>, Entry>,
+    pending: VecDeque<Pending>,
+}
+
+/// One name.
+#[derive(Debug, Default)]
+pub(in crate::relay) struct Entry {
+    latest: Latest,
+    /// What Envoy last ACKed, in this stream or an earlier one.
+    good: Option<Resource>,
+    /// The version that Envoy has acknowledged, or said it holds, in this stream.
+    held: Option<Arc<str>>,
+    /// A response about it is under way to Envoy.
+    in_flight: bool,
+    rejected: Option<Rejected>,
+    /// The module that must be on disk before Envoy may see the newest content.
+    module: Option<ModuleDigest>,
+}
+
+/// The newest content.
+#[derive(Debug, Default)]
+enum Latest {
+    /// Neither ferrod nor the cache has said anything in this stream.
+    #[default]
+    Unknown,
+    Absent,
+    Present(Resource),
+}
+
+#[derive(Debug)]
+struct Rejected {
+    by: Refuser,
+    version: Arc<str>,
+    reason: Text,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refuser {
+    /// For good: Envoy is not sent the same content twice (reliability.md, rule 13).
+    Envoy,
+    /// Until the module can be had.
+    Relay,
+}
+
+/// What Envoy thinks of a content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::relay) enum Verdict {
+    Accepted,
+    Rejected(Text),
+}
+
+/// What follows from an event, for the caller to carry out.
+#[derive(Debug, Default)]
+pub(in crate::relay) struct Outcome {
+    /// For the snapshot that Envoy's session serves from.
+    pub(in crate::relay) updates: Vec<Update>,
+    /// Names the snapshot shall know nothing of.
+    pub(in crate::relay) forgotten: Vec<Arc<str>>,
+    /// Names whose entry in `initial_resource_versions` may have changed.
+    pub(in crate::relay) touched: Vec<Arc<str>>,
+    /// Upstream responses that are judged now.
+    pub(in crate::relay) decisions: Vec<Decision>,
+    /// The last-known-good content changed.
+    pub(in crate::relay) good_changed: bool,
+}
+
+// === impl Table ===
+
+impl Table {
+    pub(in crate::relay) fn new(kind: Kind) -> Self {
+        Self { kind, entries: HashMap::new(), pending: VecDeque::new() }
+    }
+
+    /// Takes in what an earlier process saved. Nobody is offered it before [`Table::fill`].
+    pub(in crate::relay) fn load(&mut self, resource: Resource) {
+        let entry = self.entries.entry(Arc::clone(resource.name())).or_default();
+        entry.good = Some(resource);
+    }
+
+    /// A response of ferrod, reduced to the names that are subscribed.
+    pub(in crate::relay) fn received(&mut self, received: Received) -> Outcome {
+        let mut outcome = Outcome::default();
+        self.pending.push_back(Pending::new(&received));
+        let names: Vec<_> = received.items().into_iter().map(|item| item.name).collect();
+        for name in received.removed {
+            let entry = self.entries.entry(Arc::clone(&name)).or_default();
+            entry.latest = Latest::Absent;
+            entry.module = None;
+            outcome.updates.push(Update::gone(name));
+        }
+        for resource in received.resources {
+            self.offer(resource, &mut outcome);
+        }
+        for name in names {
+            self.settle(&name);
+            outcome.touched.push(name);
+        }
+        self.decide(&mut outcome);
+        outcome
+    }
+
+    /// Offers Envoy the last-known-good content of every name that ferrod has not spoken of.
+    pub(in crate::relay) fn fill(&mut self) -> Outcome {
+        let mut outcome = Outcome::default();
+        let unknown = self.entries.values().filter(|entry| matches!(entry.latest, Latest::Unknown));
+        let cold: Vec<_> = unknown.filter_map(|entry| entry.good.clone()).collect();
+        for resource in cold {
+            self.offer(resource, &mut outcome);
+        }
+        outcome
+    }
+
+    /// A module is on disk, or will not be: offers the resources that waited for it, or refuses them.
+    pub(in crate::relay) fn module(&mut self, digest: ModuleDigest, file: Result<&std::path::Path, &Text>) -> Outcome {
+        let mut outcome = Outcome::default();
+        let waits = |entry: &Entry| entry.module == Some(digest);
+        let waiting: Vec<_> =
+            self.entries.iter().filter(|(_, entry)| waits(entry)).map(|(name, _)| Arc::clone(name)).collect();
+        for name in waiting {
+            let Some(entry) = self.entries.get_mut(&name) else { continue };
+            entry.module = None;
+            let Latest::Present(resource) = &entry.latest else { continue };
+            let rewritten = file.map(|file| wasm::with_module(resource, file));
+            match rewritten {
+                Ok(Some(rewritten)) => outcome.updates.push(Update::put(rewritten)),
+                Ok(None) => self.refuse(&name, &"the path of the module cache is not UTF-8".into(), &mut outcome),
+                Err(reason) => self.refuse(&name, reason, &mut outcome),
+            }
+            self.settle(&name);
+            outcome.touched.push(name);
+        }
+        self.decide(&mut outcome);
+        outcome
+    }
+
+    /// Envoy says what it holds, at the start of its stream.
+    pub(in crate::relay) fn declared(&mut self, name: &Arc<str>, version: &Arc<str>) {
+        self.entries.entry(Arc::clone(name)).or_default().held = Some(Arc::clone(version));
+    }
+
+    /// These names are under way to Envoy.
+    pub(in crate::relay) fn sent(&mut self, items: &[Item]) {
+        for Item { name, .. } in items {
+            if let Some(entry) = self.entries.get_mut(name) {
+                entry.in_flight = true;
+            }
+        }
+    }
+
+    /// Envoy accepted these. `keeps` tells whether a name is subscribed by itself, so that its absence matters.
+    pub(in crate::relay) fn acked(&mut self, items: &[Item], keeps: impl Fn(&str) -> bool) -> Outcome {
+        let mut outcome = Outcome::default();
+        for Item { name, version } in items {
+            let Some(entry) = self.entries.get_mut(name) else { continue };
+            entry.in_flight = false;
+            entry.held.clone_from(version);
+            outcome.good_changed |= entry.accept(version.as_ref());
+            let gone = entry.is_gone();
+            self.judge(name, version.as_ref(), &Verdict::Accepted);
+            self.settle(name);
+            if gone && !keeps(name) {
+                self.entries.remove(name);
+                outcome.forgotten.push(Arc::clone(name));
+            }
+            outcome.touched.push(Arc::clone(name));
+        }
+        self.decide(&mut outcome);
+        outcome
+    }
+
+    /// Envoy refused a response with these. Those that are not held back will be sent again, and judged then.
+    pub(in crate::relay) fn nacked(&mut self, items: &[Item], held_back: &[Arc<str>], reason: &Text) -> Outcome {
+        let mut outcome = Outcome::default();
+        let held_back: HashSet<_> = held_back.iter().collect();
+        for Item { name, version } in items {
+            let Some(entry) = self.entries.get_mut(name) else { continue };
+            entry.in_flight = false;
+            if !held_back.contains(name) {
+                continue;
+            }
+            if let Some(version) = version {
+                let (version, reason) = (Arc::clone(version), Arc::clone(reason));
+                entry.rejected = Some(Rejected { by: Refuser::Envoy, version, reason });
+            }
+            self.judge(name, version.as_ref(), &Verdict::Rejected(Arc::clone(reason)));
+            self.settle(name);
+            outcome.touched.push(Arc::clone(name));
+        }
+        self.decide(&mut outcome);
+        outcome
+    }
+
+    /// Envoy neither accepted nor refused these in time, and the session takes them back.
+    pub(in crate::relay) fn suspected(&mut self, names: &[Arc<str>], reason: &Text) -> Outcome {
+        let items: Vec<_> = names
+            .iter()
+            .filter_map(|name| {
+                let version = self.entries.get(name)?.latest_version().cloned();
+                Some(Item { name: Arc::clone(name), version })
+            })
+            .collect();
+        self.nacked(&items, names, reason)
+    }
+
+    /// These names are not wanted any more: they are dropped, and no response waits for them.
+    pub(in crate::relay) fn dropped(&mut self, names: Vec<Arc<str>>) -> Outcome {
+        let mut outcome = Outcome::default();
+        for name in names {
+            let entry = self.entries.remove(&name);
+            outcome.good_changed |= entry.is_some_and(|entry| entry.good.is_some());
+            self.settle(&name);
+            outcome.touched.push(Arc::clone(&name));
+            outcome.forgotten.push(name);
+        }
+        self.decide(&mut outcome);
+        outcome
+    }
+
+    /// The names that nobody needs: not wanted, or gone and not asked for by name.
+    pub(in crate::relay) fn spare(&self, interest: &Interest) -> Vec<Arc<str>> {
+        let needed = |(name, entry): &(&Arc<str>, &Entry)| {
+            interest.names.contains(*name) || (interest.wildcard && (!entry.is_gone() || entry.in_flight))
+        };
+        self.entries.iter().filter(|entry| !needed(entry)).map(|(name, _)| Arc::clone(name)).collect()
+    }
+
+    /// Envoy's stream ended: what stays is what it had accepted, for the next one.
+    pub(in crate::relay) fn closed(&mut self) {
+        self.pending.clear();
+        self.entries.retain(|_, entry| {
+            *entry = Entry { good: entry.good.take(), ..Entry::default() };
+            entry.good.is_some()
+        });
+    }
+
+    /// ferrod's stream ended: nobody waits for an answer to its responses.
+    pub(in crate::relay) fn disconnected(&mut self) {
+        self.pending.clear();
+    }
+
+    /// What `initial_resource_versions` says of a name: what Envoy last ACKed; an empty version, which fits nothing, for
+    /// what is on its way to Envoy, so that ferrod sends it again or says that it is gone.
+    pub(in crate::relay) fn claim(&self, name: &str) -> Option<Arc<str>> {
+        let entry = self.entries.get(name)?;
+        let offered = || matches!(entry.latest, Latest::Present(_)) || entry.good.is_some() || entry.in_flight;
+        entry.held.clone().or_else(|| offered().then(|| Arc::from("")))
+    }
+
+    pub(in crate::relay) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.entries.keys()
+    }
+
+    /// Whether ferrod or the cache has said anything of a name in this stream.
+    pub(in crate::relay) fn knows(&self, name: &str) -> bool {
+        self.entries.get(name).is_some_and(|entry| !matches!(entry.latest, Latest::Unknown))
+    }
+
+    /// What Envoy last accepted.
+    pub(in crate::relay) fn good(&self) -> Vec<&Resource> {
+        self.entries.values().filter_map(|entry| entry.good.as_ref()).collect()
+    }
+
+    /// The modules that resources wait for.
+    pub(in crate::relay) fn awaited_modules(&self) -> impl Iterator<Item = ModuleDigest> {
+        self.entries.values().filter_map(|entry| entry.module)
+    }
+
+    /// How many resources Envoy holds.
+    pub(in crate::relay) fn accepted(&self) -> usize {
+        self.entries.values().filter(|entry| entry.held.is_some()).count()
+    }
+
+    /// How many of ferrod's responses wait for Envoy's verdict.
+    pub(in crate::relay) fn undecided(&self) -> usize {
+        self.pending.len()
+    }
+
+    fn offer(&mut self, resource: Resource, outcome: &mut Outcome) {
+        let name = Arc::clone(resource.name());
+        let entry = self.entries.entry(Arc::clone(&name)).or_default();
+        // One copy of equal content, whoever brought it.
+        let same = entry.good.as_ref().filter(|good| good.version() == resource.version()).cloned();
+        let resource = same.unwrap_or(resource);
+        entry.latest = Latest::Present(resource.clone());
+        entry.module = None;
+        entry.rejected.take_if(|rejected| rejected.by == Refuser::Relay);
+        if entry.refusal().is_some() {
+            return;
+        }
+        match wasm::module_of(self.kind, &resource) {
+            Ok(None) => outcome.updates.push(Update::put(resource)),
+            Ok(waits_for) => entry.module = waits_for,
+            Err(invalid) => self.refuse(&name, &invalid.to_string().into(), outcome),
+        }
+    }
+
+    /// Refuses the newest content in Envoy's place. Envoy keeps what it has; one that has nothing is told that there is
+    /// nothing, so that it does not wait.
+    fn refuse(&mut self, name: &Arc<str>, reason: &Text, outcome: &mut Outcome) {
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        entry.module = None;
+        if let Some(version) = entry.latest_version().cloned() {
+            entry.rejected = Some(Rejected { by: Refuser::Relay, version, reason: Arc::clone(reason) });
+        }
+        if entry.held.is_none() {
+            outcome.updates.push(Update::gone(Arc::clone(name)));
+        }
+    }
+
+    /// Applies the verdict on the newest content of a name, if there is one already.
+    fn settle(&mut self, name: &Arc<str>) {
+        let Some(entry) = self.entries.get(name) else {
+            return self.judge(name, None, &Verdict::Accepted);
+        };
+        if let Some(verdict) = entry.verdict() {
+            let version = entry.latest_version().cloned();
+            self.judge(name, version.as_ref(), &verdict);
+        }
+    }
+
+    /// Applies a verdict on one content of a name to the responses that wait for it. What came before that content is
+    /// superseded: nobody will judge it any more.
+    fn judge(&mut self, name: &Arc<str>, version: Option<&Arc<str>>, verdict: &Verdict) {
+        let Some(last) = self.pending.iter().rposition(|pending| pending.waits_for(name, version)) else {
+            if !self.entries.contains_key(name) {
+                self.pending.iter_mut().for_each(|pending| pending.judge(name, &Verdict::Accepted));
+            }
+            return;
+        };
+        for pending in self.pending.iter_mut().take(last + 1) {
+            let exactly = pending.waits_for(name, version);
+            pending.judge(name, if exactly { verdict } else { &Verdict::Accepted });
+        }
+    }
+
+    fn decide(&mut self, outcome: &mut Outcome) {
+        while let Some(decided) = self.pending.pop_front_if(|pending| pending.is_judged()) {
+            let decision = decided.decision();
+            outcome.touched.extend(decision.names.iter().cloned());
+            outcome.decisions.push(decision);
+        }
+    }
+
+    /// Names whose newest content was refused, and why; in order.
+    pub(in crate::relay) fn refusals(&self) -> BTreeMap<String, String> {
+        let refused = |(name, entry): (&Arc<str>, &Entry)| Some((name.to_string(), entry.refusal()?.to_string()));
+        self.entries.iter().filter_map(refused).collect()
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    fn latest_version(&self) -> Option<&Arc<str>> {
+        match &self.latest {
+            Latest::Present(resource) => Some(resource.version()),
+            Latest::Unknown | Latest::Absent => None,
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        matches!(self.latest, Latest::Absent) && self.held.is_none()
+    }
+
+    /// Notes that Envoy accepted a version; says whether the last-known-good content changed by it.
+    fn accept(&mut self, version: Option<&Arc<str>>) -> bool {
+        match (&self.latest, version) {
+            (Latest::Present(resource), Some(version)) if resource.version() == version => {
+                let changed = self.good.as_ref().is_none_or(|good| good.version() != version);
+                self.rejected = None;
+                self.good = Some(resource.clone());
+                changed
+            }
+            (Latest::Absent, None) => self.good.take().is_some(),
+            _ => false,
+        }
+    }
+
+    fn refusal(&self) -> Option<Text> {
+        let rejected = self.rejected.as_ref()?;
+        (self.latest_version() == Some(&rejected.version)).then(|| Arc::clone(&rejected.reason))
+    }
+
+    fn verdict(&self) -> Option<Verdict> {
+        if self.in_flight || self.module.is_some() {
+            return None;
+        }
+        if let Some(reason) = self.refusal() {
+            return Some(Verdict::Rejected(reason));
+        }
+        match &self.latest {
+            Latest::Unknown => Some(Verdict::Accepted),
+            Latest::Absent => self.held.is_none().then_some(Verdict::Accepted),
+            Latest::Present(resource) => (self.held.as_ref() == Some(resource.version())).then_some(Verdict::Accepted),
+        }
+    }
+}
