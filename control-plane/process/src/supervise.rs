@@ -99,7 +99,9 @@ impl Supervisor {
     /// The first thing that went wrong; see [`Ended`].
     pub async fn run(mut self, grace: Duration) -> Result<(), Ended> {
         let shutdown = self.shutdown.clone();
+        // In this order: a task that asks for the shutdown and then ends, as one that drains does, ended as it should.
         let early = tokio::select! {
+            biased;
             () = shutdown.cancelled() => None,
             ended = self.next_ended() => ended.map(|(task, result)| match result {
                 Ok(()) => Ended::Returned { task },

@@ -57,6 +57,18 @@ async fn a_shutdown_that_every_task_heeds_is_clean() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_task_that_asks_for_the_shutdown_and_ends_is_clean() {
+    let mut tasks = supervisor();
+    let shutdown = tasks.shutdown().clone();
+    tasks.spawn("drainer", async move {
+        shutdown.cancel();
+        Ok::<(), io::Error>(())
+    });
+    stops_when_told(&mut tasks, "server");
+    tasks.run(GRACE).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn tasks_that_do_not_stop_are_named() {
     let mut tasks = supervisor();
     for name in ["deaf", "blind"] {
