@@ -7,4 +7,6 @@ mod runner;
 mod session;
 
 pub use runner::{ClientEvent, Handle, Upstream, run};
-pub use session::{ClientSession, Interest, Received, Unusable};
+pub use session::{ClientSession, Received, Unusable};
+
+pub use crate::Interest;

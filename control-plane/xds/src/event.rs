@@ -105,6 +105,8 @@ pub enum What {
         nonce: Arc<str>,
         /// What it said; empty when the nonce is not that of the latest response.
         items: Arc<[Item]>,
+        /// Those of its names that are not sent again until they change. The others are, on their own.
+        held_back: Vec<Arc<str>>,
         /// The client's reason, as it came.
         status: Status,
     },

@@ -8,12 +8,16 @@
 
 pub mod client;
 mod event;
+mod interest;
 mod limits;
+pub mod server;
+pub mod session;
 mod snapshot;
 mod source;
 mod status;
 
 pub use event::{Closed, HEALTH_TYPE_URL, Item, SessionEvent, StreamId, StreamScope, Variant, What};
+pub use interest::Interest;
 pub use limits::Limits;
 pub use snapshot::{Coverage, Lookup, ResourceSet, Snapshot, TypeSet, Update};
 pub use source::{Attachment, Refusal, Source};

@@ -7,7 +7,7 @@ pub struct Limits {
     pub names_per_stream: usize,
     /// The longest resource name, in bytes.
     pub name_bytes: usize,
-    /// Subscription changes and NACKs a stream may make per second; as many again may come at once.
+    /// Subscription changes and NACKs a stream may make per second; four times as many may come at once.
     pub changes_per_second: u32,
     /// A delta response is split when its resources exceed this many bytes (rule 37).
     pub response_bytes: usize,

@@ -20,6 +20,7 @@ mod type_set;
 
 pub use resource_set::ResourceSet;
 pub use type_set::{Coverage, Lookup, TypeSet, Update};
+pub(crate) use type_set::{entry_digest, version_of};
 
 /// Everything one client can be sent: the parts of its view, each shared with all clients of that part.
 #[derive(Clone, Debug, Default)]
@@ -93,6 +94,11 @@ impl Snapshot {
     /// A hash of every (name, version) of a kind: equal content, equal digest, on every replica (rule 6).
     pub fn digest(&self, kind: Kind) -> u128 {
         self.parts.iter().fold(0, |digest, part| digest.wrapping_add(part.of(kind).digest()))
+    }
+
+    /// The digest as text, short enough to read: the version of a kind as a whole.
+    pub fn version(&self, kind: Kind) -> String {
+        version_of(self.digest(kind))
     }
 
     /// The names of a kind that may differ between two snapshots: never too few, sometimes too many.

@@ -15,12 +15,10 @@ use ferro_xds_protos::{
     },
 };
 
-use crate::{HEALTH_TYPE_URL, Item};
+use crate::{HEALTH_TYPE_URL, Interest, Item, interest::WILDCARD};
 
 #[cfg(test)]
 mod tests;
-
-const WILDCARD: &str = "*";
 
 /// Invalid argument, in `google.rpc.Code`.
 const INVALID_ARGUMENT: i32 = 3;
@@ -40,15 +38,6 @@ pub struct ClientSession {
     node_sent: bool,
     kinds: [KindState; Kind::ALL.len()],
     health: Health,
-}
-
-/// What a client wants of one kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Interest {
-    /// Everything.
-    pub wildcard: bool,
-    /// These names.
-    pub names: BTreeSet<Arc<str>>,
 }
 
 /// A response that waits for [`ClientSession::ack`] or [`ClientSession::nack`].

@@ -290,6 +290,11 @@ pub(crate) fn entry_digest(resource: &Resource) -> u128 {
     xxh3_128(&bytes)
 }
 
+/// A digest as the text of a version.
+pub(crate) fn version_of(digest: u128) -> String {
+    format!("{:016x}", (digest >> 64) ^ (digest & u128::from(u64::MAX)))
+}
+
 fn version(resource: Option<&Resource>) -> Option<&Arc<str>> {
     resource.map(Resource::version)
 }

@@ -1,0 +1,179 @@
+//! What a client's answers change.
+
+use std::{
+    collections::{BTreeSet, btree_map::Entry},
+    sync::Arc,
+    time::Instant,
+};
+
+use ferro_xds_protos::envoy::google::rpc::Status;
+
+use super::{Answered, KindState, Reply};
+use crate::{
+    Sent,
+    session::{
+        flight::{Change, Held, InFlight},
+        isolate::mentions,
+    },
+};
+
+// === impl KindState ===
+
+impl KindState {
+    /// Whether `nonce` is that of the latest response, answered or not.
+    pub(in crate::session) fn is_latest(&self, nonce: &str) -> bool {
+        self.last_nonce.as_deref() == Some(nonce)
+    }
+
+    /// The client answered the response with this nonce.
+    pub(in crate::session) fn answer(&mut self, nonce: &str, reply: &Reply, now: Instant) -> Answered {
+        if let Some(flight) = self.in_flight.take_if(|flight| *flight.nonce == *nonce) {
+            let held_back = match reply {
+                Reply::Accepted => self.accept(&flight, now),
+                Reply::Refused(status) => self.refuse(&flight, status, now),
+            };
+            return Answered::To { flight, held_back };
+        }
+        if let Some(flight) = self.superseded.take_if(|flight| *flight.nonce == *nonce) {
+            let held_back = self.answer_late(&flight, reply, now);
+            return Answered::To { flight, held_back };
+        }
+        // A refusal that comes after the acceptance (M5) changes nothing here, but people must see it.
+        if let Reply::Refused(status) = reply {
+            let version = self.sent.as_ref().map_or_else(|| Arc::from(""), |sent| Arc::clone(&sent.version));
+            self.nack = Some((Sent { nonce: Arc::from(nonce), version, at: now }, status.message.clone()));
+        }
+        Answered::Stale
+    }
+
+    /// The transport took the last byte of a response.
+    pub(in crate::session) fn written(&mut self, nonce: &str, now: Instant) {
+        if let Some(flight) = self.in_flight.as_mut().filter(|flight| *flight.nonce == *nonce) {
+            flight.written_at = Some(now);
+        }
+    }
+
+    /// When the transport took the response that waits for its answer.
+    pub(in crate::session) fn waits_since(&self) -> Option<Instant> {
+        self.in_flight.as_ref()?.written_at
+    }
+
+    /// Gives up on the response that waits (rule 16): what it added is taken back and not sent again until it changes.
+    /// Returns the names taken back.
+    pub(in crate::session) fn suspect(&mut self) -> Vec<Arc<str>> {
+        let Some(flight) = self.in_flight.take() else { return Vec::new() };
+        let mut names = Vec::new();
+        for change in flight.added() {
+            let Some(version) = &change.version else { continue };
+            if self.wants(&change.name) {
+                self.rejected.insert(Arc::clone(&change.name), Arc::clone(version));
+                self.behind.insert(Arc::clone(&change.name), Held::Version(Arc::clone(version)));
+                self.dirty.insert(Arc::clone(&change.name));
+                names.push(Arc::clone(&change.name));
+            }
+        }
+        self.superseded = Some(flight);
+        names
+    }
+
+    /// What was sent and neither accepted nor refused.
+    pub(in crate::session) fn unconfirmed(&self) -> Vec<Arc<str>> {
+        let flights = self.in_flight.iter().chain(&self.superseded);
+        let names: BTreeSet<_> = flights.flat_map(InFlight::added).map(|change| Arc::clone(&change.name)).collect();
+        names.into_iter().collect()
+    }
+
+    fn accept(&mut self, flight: &InFlight, now: Instant) -> Vec<Arc<str>> {
+        for change in &flight.changes {
+            if change.version.is_some() {
+                self.rejected.remove(&change.name);
+            }
+            self.lingering.remove(&change.name);
+        }
+        self.rejected_digest = None;
+        self.isolation.accepted();
+        if self.rejected.is_empty() {
+            self.nack = None;
+        }
+        self.acked = Some(Sent { nonce: Arc::clone(&flight.nonce), version: Arc::clone(&flight.version), at: now });
+        Vec::new()
+    }
+
+    /// Returns the names held back until they change.
+    fn refuse(&mut self, flight: &InFlight, status: &Status, now: Instant) -> Vec<Arc<str>> {
+        self.record_refusal(flight, status, now);
+        let sent: Vec<_> = flight.changes.iter().filter(|change| change.version.is_some()).collect();
+        let names: Vec<_> = sent.iter().map(|change| Arc::clone(&change.name)).collect();
+        // Refusing removals alone makes no sense; saying them again would only be refused again.
+        if names.is_empty() && flight.full_digest.is_none() {
+            return Vec::new();
+        }
+        flight.changes.iter().for_each(|change| self.restore(change));
+        let guilty: BTreeSet<_> = if let Some(digest) = flight.full_digest {
+            let named: BTreeSet<_> = names.into_iter().filter(|name| mentions(&status.message, name)).collect();
+            self.rejected_digest = named.is_empty().then_some(digest);
+            named
+        } else {
+            self.isolation.judge(&names, &status.message)
+        };
+        sent.into_iter().filter(|change| guilty.contains(&change.name)).for_each(|change| self.hold_back(change));
+        guilty.into_iter().collect()
+    }
+
+    /// The answer to a response that was given up on came after all. Without a name in it, nothing is learnt.
+    fn answer_late(&mut self, flight: &InFlight, reply: &Reply, now: Instant) -> Vec<Arc<str>> {
+        let guilty: BTreeSet<_> = match reply {
+            Reply::Accepted => BTreeSet::new(),
+            Reply::Refused(status) => {
+                self.record_refusal(flight, status, now);
+                let named = flight.changes.iter().filter(|change| mentions(&status.message, &change.name));
+                let named: BTreeSet<_> = named.map(|change| Arc::clone(&change.name)).collect();
+                if named.is_empty() {
+                    return flight.added().map(|change| Arc::clone(&change.name)).collect();
+                }
+                named
+            }
+        };
+        for change in &flight.changes {
+            if guilty.contains(&change.name) {
+                self.restore(change);
+                self.hold_back(change);
+            } else if self.rejected.get(&change.name) == change.version.as_ref() {
+                self.rejected.remove(&change.name);
+                self.dirty.insert(Arc::clone(&change.name));
+            }
+        }
+        guilty.into_iter().collect()
+    }
+
+    fn record_refusal(&mut self, flight: &InFlight, status: &Status, now: Instant) {
+        let refused = Sent { nonce: Arc::clone(&flight.nonce), version: Arc::clone(&flight.version), at: now };
+        self.nack = Some((refused, status.message.clone()));
+    }
+
+    fn hold_back(&mut self, change: &Change) {
+        if let Some(version) = change.version.as_ref().filter(|_| self.wants(&change.name)) {
+            self.rejected.insert(Arc::clone(&change.name), Arc::clone(version));
+        }
+    }
+
+    /// The client has what it had before this change, and must be looked at again.
+    fn restore(&mut self, change: &Change) {
+        if !self.wants(&change.name) {
+            return;
+        }
+        let assumed = change.version.clone().map_or(Held::Nothing, Held::Version);
+        match self.behind.entry(Arc::clone(&change.name)) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(change.before.clone());
+            }
+            // Newer state came meanwhile, on the assumption that this change would be accepted.
+            Entry::Occupied(mut occupied) if *occupied.get() == assumed => {
+                occupied.insert(change.before.clone());
+            }
+            Entry::Occupied(_) => {}
+        }
+        self.departed.remove(&change.name);
+        self.dirty.insert(Arc::clone(&change.name));
+    }
+}

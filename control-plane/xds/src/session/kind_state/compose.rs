@@ -1,0 +1,282 @@
+//! What goes into the next response.
+
+use std::{collections::BTreeSet, mem, sync::Arc, time::Instant};
+
+use ferro_xds_protos::{Kind, Resource};
+
+use super::{KindState, placeholder};
+use crate::{
+    Lookup, Sent, Variant,
+    session::{
+        flight::{Change, Held, InFlight},
+        response::Response,
+    },
+    snapshot::{entry_digest, version_of},
+};
+
+/// What the other kinds of the stream allow this one.
+pub(in crate::session) struct Rules<'a> {
+    /// The most bytes of resources in one response; a single one may exceed it.
+    pub(in crate::session) budget: usize,
+    /// Whether the client can use a resource of this name yet (virtual hosts: has its route configuration).
+    pub(in crate::session) visible: &'a dyn Fn(&str) -> bool,
+    /// Whether this name may be removed now, or only after what refers to it.
+    pub(in crate::session) may_remove: &'a dyn Fn(&str) -> bool,
+}
+
+/// The content of a response.
+#[derive(Debug, Default)]
+pub(in crate::session) struct Draft {
+    resources: Vec<Resource>,
+    removed: Vec<Arc<str>>,
+    pub(in crate::session) changes: Vec<Change>,
+    bytes: usize,
+    full_digest: Option<u128>,
+}
+
+/// What to do about one name the client is behind in.
+enum Step {
+    /// Nothing: it has what it should have.
+    Settled,
+    Send(Resource),
+    Remove,
+    /// Take back what is under suspicion; it is not to be sent again.
+    TakeBack,
+    /// Remove it once nothing refers to it.
+    RemoveLater,
+    /// It was refused, or is not known yet: wait until it changes.
+    Wait,
+    /// The client has no use for it.
+    Invisible,
+}
+
+// === impl KindState ===
+
+impl KindState {
+    /// What can be sent now, or `None`.
+    pub(in crate::session) fn compose(&mut self, rules: &Rules<'_>) -> Option<Draft> {
+        if self.waits() || self.target.is_none() || !self.active() {
+            return None;
+        }
+        let draft = if self.full() { self.compose_full(rules) } else { self.compose_changes(rules) };
+        if draft.as_ref().is_some_and(|draft| !draft.changes.is_empty()) {
+            self.reply_due = false;
+            return draft;
+        }
+        self.compose_empty(draft)
+    }
+
+    /// The empty answer to a wildcard that matches nothing, if one is owed and it is certain (rule 34).
+    fn compose_empty(&mut self, draft: Option<Draft>) -> Option<Draft> {
+        let certain = self.target.as_ref().is_some_and(|target| target.answered(self.kind)) && self.behind.is_empty();
+        (certain && mem::take(&mut self.reply_due)).then(|| draft.unwrap_or_default())
+    }
+
+    fn compose_changes(&mut self, rules: &Rules<'_>) -> Option<Draft> {
+        let mut draft = Draft::default();
+        while let Some(mut group) = self.isolation.next_group() {
+            while let Some(name) = group.pop_first() {
+                if draft.bytes >= rules.budget {
+                    group.insert(name);
+                    break;
+                }
+                if self.dirty.remove(&name) {
+                    self.compose_name(&name, rules, &mut draft);
+                }
+            }
+            self.isolation.put_back(group);
+            if !draft.changes.is_empty() {
+                return Some(draft);
+            }
+        }
+        while draft.bytes < rules.budget {
+            let Some(name) = self.dirty.pop_first() else { break };
+            self.compose_name(&name, rules, &mut draft);
+        }
+        Some(draft)
+    }
+
+    fn compose_name(&mut self, name: &Arc<str>, rules: &Rules<'_>, draft: &mut Draft) {
+        let Some(held) = self.behind.get(name) else { return };
+        match self.step(name, held, rules) {
+            Step::Settled | Step::Invisible => {
+                self.behind.remove(name);
+            }
+            Step::Send(resource) => {
+                draft.send(name, self.behind.remove(name), resource);
+            }
+            Step::Remove if self.variant == Variant::Sotw => {
+                // Rule 31: these kinds cannot delete in state of the world.
+                self.behind.remove(name);
+            }
+            Step::Remove => draft.remove(name, self.behind.remove(name)),
+            Step::TakeBack => draft.remove(name, self.behind.insert(Arc::clone(name), Held::Nothing)),
+            Step::RemoveLater => {
+                self.departed.insert(Arc::clone(name));
+            }
+            Step::Wait => {}
+        }
+    }
+
+    fn step(&self, name: &Arc<str>, held: &Held, rules: &Rules<'_>) -> Step {
+        if !(rules.visible)(name) {
+            return Step::Invisible;
+        }
+        let absent = || placeholder(self.kind, self.variant, name);
+        let resource = match self.lookup(name) {
+            Lookup::Found(resource) => Some(resource.clone()),
+            Lookup::Absent => absent(),
+            Lookup::Unknown => return Step::Wait,
+        };
+        match (resource, held) {
+            (Some(resource), held) => self.step_found(name, held, resource),
+            (None, Held::Nothing) => Step::Settled,
+            // Rule 27: delta says at once that a name does not exist, state of the world is silent.
+            (None, Held::Untold) if self.variant == Variant::Sotw => Step::Settled,
+            (None, Held::Untold) => Step::Remove,
+            // Rule 46: a filter whose configuration is deleted answers 500 for as long as a listener refers to it.
+            (None, _) if self.kind == Kind::ExtensionConfig => Step::Settled,
+            (None, Held::Again | Held::Version(_)) if (rules.may_remove)(name) => Step::Remove,
+            (None, Held::Again | Held::Version(_)) => Step::RemoveLater,
+        }
+    }
+
+    fn step_found(&self, name: &Arc<str>, held: &Held, resource: Resource) -> Step {
+        let has_it = matches!(held, Held::Version(version) if version == resource.version());
+        match self.rejected.get(name) == Some(resource.version()) {
+            true if has_it => Step::TakeBack,
+            true => Step::Wait,
+            false if has_it => Step::Settled,
+            false => Step::Send(resource),
+        }
+    }
+
+    /// State of the world, CDS and LDS: everything, once anything has changed (rule 30).
+    fn compose_full(&mut self, rules: &Rules<'_>) -> Option<Draft> {
+        if self.dirty.is_empty() && !self.reply_due {
+            return None;
+        }
+        self.dirty.clear();
+        let mut draft = Draft::default();
+        let mut outcome = Vec::new();
+        for (name, held) in &self.behind {
+            let step = self.step(name, held, rules);
+            let version = match &step {
+                Step::Send(resource) => Some(Arc::clone(resource.version())),
+                Step::Remove | Step::TakeBack => None,
+                // The client's version of what it refused is not at hand, and leaving it out would delete it.
+                Step::Wait if held.something() && !self.lingering.contains_key(name) => return None,
+                Step::Settled | Step::Invisible | Step::RemoveLater | Step::Wait => {
+                    outcome.push((Arc::clone(name), step));
+                    continue;
+                }
+            };
+            draft.changes.push(Change { name: Arc::clone(name), before: held.clone(), version });
+            outcome.push((Arc::clone(name), step));
+        }
+        let departed: BTreeSet<_> = outcome
+            .iter()
+            .filter(|(_, step)| matches!(step, Step::RemoveLater))
+            .map(|(name, _)| Arc::clone(name))
+            .collect();
+        self.list_all(&departed, &mut draft);
+        if draft.full_digest == self.rejected_digest {
+            return None;
+        }
+        self.commit_full(outcome);
+        self.departed = departed;
+        Some(draft)
+    }
+
+    /// Lists what the client should have; of what it refused, the version it has; and what must not leave yet.
+    fn list_all(&self, departed: &BTreeSet<Arc<str>>, draft: &mut Draft) {
+        let (Some(target), Some(interest)) = (&self.target, &self.interest) else { return };
+        let wanted = target.iter(self.kind).filter(|resource| interest.wants(resource.name()));
+        let listed = wanted.filter_map(|resource| {
+            let refused = self.rejected.get(resource.name()) == Some(resource.version());
+            if refused { self.last_good(resource.name()) } else { Some(resource) }
+        });
+        let kept = departed.iter().filter_map(|name| self.lingering.get(name));
+        draft.resources = listed.chain(kept).cloned().collect();
+        draft.full_digest = Some(draft.resources.iter().fold(0, |sum, next| entry_digest(next).wrapping_add(sum)));
+    }
+
+    /// The version of a refused resource that the client has.
+    fn last_good(&self, name: &str) -> Option<&Resource> {
+        self.lingering.get(name).filter(|_| self.behind.get(name).is_some_and(Held::something))
+    }
+
+    fn commit_full(&mut self, outcome: Vec<(Arc<str>, Step)>) {
+        for (name, step) in outcome {
+            match step {
+                Step::Send(_) | Step::Settled | Step::Invisible | Step::Remove => {
+                    self.behind.remove(&name);
+                }
+                Step::TakeBack => {
+                    self.behind.insert(name, Held::Nothing);
+                }
+                Step::RemoveLater | Step::Wait => {}
+            }
+        }
+    }
+
+    /// Turns a draft into a response that now waits for its answer.
+    pub(in crate::session) fn launch(
+        &mut self,
+        draft: Draft,
+        nonce: Arc<str>,
+        identity: Arc<str>,
+        now: Instant,
+    ) -> Response {
+        let version: Arc<str> = match (draft.full_digest, &self.target) {
+            (Some(digest), _) => version_of(digest).into(),
+            (None, Some(target)) => target.version(self.kind).into(),
+            (None, None) => Arc::from(""),
+        };
+        let response = Response {
+            kind: self.kind,
+            variant: self.variant,
+            nonce: Arc::clone(&nonce),
+            version: Arc::clone(&version),
+            resources: draft.resources,
+            removed: draft.removed,
+            identity,
+        };
+        self.last_nonce = Some(Arc::clone(&nonce));
+        self.sent = Some(Sent { nonce: Arc::clone(&nonce), version: Arc::clone(&version), at: now });
+        self.in_flight = Some(InFlight {
+            nonce,
+            version,
+            items: response.items(),
+            changes: draft.changes,
+            handed_at: now,
+            written_at: None,
+            full_digest: draft.full_digest,
+        });
+        response
+    }
+}
+
+// === impl Draft ===
+
+impl Draft {
+    /// A draft that only removes names.
+    pub(in crate::session) fn removing(names: &[Arc<str>]) -> Self {
+        let mut draft = Self::default();
+        names.iter().for_each(|name| draft.remove(name, Some(Held::Again)));
+        draft
+    }
+
+    fn send(&mut self, name: &Arc<str>, before: Option<Held>, resource: Resource) {
+        self.bytes += resource.delta_frame().len();
+        let version = Some(Arc::clone(resource.version()));
+        self.changes.push(Change { name: Arc::clone(name), before: before.unwrap_or(Held::Nothing), version });
+        self.resources.push(resource);
+    }
+
+    fn remove(&mut self, name: &Arc<str>, before: Option<Held>) {
+        self.bytes += name.len();
+        self.changes.push(Change { name: Arc::clone(name), before: before.unwrap_or(Held::Nothing), version: None });
+        self.removed.push(Arc::clone(name));
+    }
+}

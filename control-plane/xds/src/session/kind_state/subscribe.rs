@@ -1,0 +1,174 @@
+//! What a client asks for, and what it says it has already.
+
+use std::{collections::BTreeSet, mem, sync::Arc};
+
+use super::{Claim, KindState};
+use crate::{Interest, Snapshot, session::flight::Held};
+
+// === impl KindState ===
+
+impl KindState {
+    /// The first request of this kind on the stream.
+    pub(in crate::session) fn begin(&mut self, interest: Interest, claim: Claim) {
+        self.reply_due = interest.wildcard && claim.is_empty();
+        self.interest = Some(interest);
+        self.claim = claim;
+        self.reconcile();
+    }
+
+    /// Compares what a client says it has with what it should have, once there is something to compare with.
+    pub(super) fn reconcile(&mut self) {
+        let (Some(target), Some(interest)) = (&self.target, &self.interest) else { return };
+        let claim = mem::take(&mut self.claim);
+        let lagging = match &claim {
+            // Rule 36: only a client that wants all, and nothing by name, has all by having that version.
+            Claim::Version(version) if interest.names.is_empty() && *version == target.version(self.kind) => Vec::new(),
+            _ => self.lagging(target, interest, &claim),
+        };
+        for (name, held) in lagging {
+            self.dirty.insert(Arc::clone(&name));
+            self.behind.insert(name, held);
+        }
+    }
+
+    fn lagging(&self, target: &Snapshot, interest: &Interest, claim: &Claim) -> Vec<(Arc<str>, Held)> {
+        let mut lagging = Vec::new();
+        if interest.wildcard {
+            for resource in target.iter(self.kind) {
+                match claim.of(resource.name()) {
+                    Held::Version(version) if version == *resource.version() => {}
+                    held => lagging.push((Arc::clone(resource.name()), held)),
+                }
+            }
+            let gone = claim.names().filter(|name| target.get(self.kind, name).is_none());
+            lagging.extend(gone.map(|name| (Arc::clone(name), claim.of(name))));
+        }
+        for name in &interest.names {
+            match (target.get(self.kind, name), claim.of(name)) {
+                (Some(_), _) if interest.wildcard => {}
+                (Some(resource), Held::Version(version)) if version == *resource.version() => {}
+                (_, Held::Nothing) => lagging.push((Arc::clone(name), Held::Untold)),
+                (_, held) => lagging.push((Arc::clone(name), held)),
+            }
+        }
+        lagging
+    }
+
+    /// More names (delta). One already wanted is sent again (rule 24), refused or not.
+    pub(in crate::session) fn add_names(&mut self, names: impl IntoIterator<Item = Arc<str>>) {
+        for name in names {
+            let Some(interest) = &mut self.interest else { return };
+            let wanted = interest.wants(&name);
+            interest.names.insert(Arc::clone(&name));
+            self.rejected.remove(&name);
+            if wanted {
+                self.force(&name);
+            } else {
+                self.owe(&name, Held::Untold);
+            }
+        }
+    }
+
+    /// Everything (delta). Asked for once more, everything is sent again.
+    pub(in crate::session) fn add_wildcard(&mut self) {
+        let Some(interest) = &mut self.interest else { return };
+        let again = mem::replace(&mut interest.wildcard, true);
+        self.reply_due = true;
+        for name in self.found_names() {
+            if again {
+                self.force(&name);
+            } else if !self.interest.as_ref().is_some_and(|interest| interest.names.contains(&name)) {
+                self.owe(&name, Held::Nothing);
+            }
+        }
+    }
+
+    /// Fewer names (delta). One that the wildcard still covers is answered (rule 22), others need no answer (rule 23).
+    pub(in crate::session) fn drop_names(&mut self, names: &BTreeSet<Arc<str>>) {
+        for name in names {
+            let Some(interest) = &mut self.interest else { return };
+            if interest.names.remove(name) && interest.wildcard {
+                self.force(name);
+            }
+        }
+        self.forget_unwanted(names);
+    }
+
+    /// No longer everything, only the names asked for (delta).
+    pub(in crate::session) fn drop_wildcard(&mut self) {
+        if let Some(interest) = &mut self.interest {
+            interest.wildcard = false;
+            self.reply_due = false;
+            let unwanted: BTreeSet<_> = self.behind.keys().cloned().collect();
+            self.forget_unwanted(&unwanted);
+        }
+    }
+
+    /// The whole list of what is wanted (state of the world). New names are answered (rule 25), others need no answer.
+    pub(in crate::session) fn set_interest(&mut self, next: Interest) {
+        let Some(before) = self.interest.take() else { return };
+        let (wildcard, new) = (next.wildcard, next.names.difference(&before.names).cloned().collect::<Vec<_>>());
+        let dropped: BTreeSet<_> = before.names.difference(&next.names).cloned().collect();
+        self.interest = Some(next);
+        if wildcard && !before.wildcard {
+            self.reply_due = true;
+            let unsent = self.found_names().into_iter().filter(|name| !before.names.contains(name));
+            unsent.for_each(|name| self.owe(&name, Held::Nothing));
+        }
+        for name in &new {
+            self.owe(name, if before.wildcard { Held::Again } else { Held::Untold });
+        }
+        self.forget_unwanted(&dropped);
+        if before.wildcard && !wildcard {
+            let unwanted: BTreeSet<_> = self.behind.keys().cloned().collect();
+            self.forget_unwanted(&unwanted);
+        }
+    }
+
+    fn found_names(&self) -> Vec<Arc<str>> {
+        let found = self.target.iter().flat_map(|target| target.iter(self.kind));
+        found.map(|resource| Arc::clone(resource.name())).collect()
+    }
+
+    fn forget_unwanted(&mut self, names: &BTreeSet<Arc<str>>) {
+        let gone: Vec<Arc<str>> = names.iter().filter(|name| !self.wants(name)).cloned().collect();
+        for name in &gone {
+            self.behind.remove(name);
+            self.dirty.remove(name);
+            self.departed.remove(name);
+            self.lingering.remove(name);
+            self.rejected.remove(name);
+        }
+    }
+}
+
+// === impl Claim ===
+
+impl Claim {
+    pub(in crate::session) fn is_empty(&self) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Versions(versions) => versions.is_empty(),
+            Self::Version(_) => false,
+        }
+    }
+
+    /// What the client has of `name` if it says the truth. A state-of-the-world client has *something* of everything,
+    /// of a version that equals none.
+    fn of(&self, name: &str) -> Held {
+        match self {
+            Self::Nothing => Held::Nothing,
+            Self::Versions(versions) => versions.get(name).cloned().map_or(Held::Nothing, Held::Version),
+            Self::Version(_) => Held::Again,
+        }
+    }
+
+    fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        match self {
+            Self::Versions(versions) => Some(versions.keys()),
+            Self::Nothing | Self::Version(_) => None,
+        }
+        .into_iter()
+        .flatten()
+    }
+}
