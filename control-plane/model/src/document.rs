@@ -1,0 +1,211 @@
+//! Text to objects: every document of a text on its own, with everything worth saying about it.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::diagnostic::{Diagnostic, Location};
+use crate::fields::{Context, FromNode, field};
+use crate::node::{Node, Value};
+use crate::object::{Object, ObjectKey, ObjectKind, ObjectMeta, Spec, Timestamp};
+use crate::validate;
+use crate::yaml::{self, Broken, Limits};
+
+/// What a text holds.
+#[derive(Clone, Debug, Default)]
+pub struct Parsed {
+    /// Accepted objects, in order, with their places.
+    pub objects: Vec<(Object, Location)>,
+    /// Documents of kinds that are not supported (yet).
+    pub unsupported: Vec<Unsupported>,
+    /// Everything worth saying, in order. An error means that its object is not among `objects`.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A document whose kind is not supported: named, so that it is not ignored silently.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unsupported {
+    /// Its `apiVersion`.
+    pub api_version: String,
+    /// Its `kind`.
+    pub kind: String,
+    /// Its namespace, if it has one.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub location: Location,
+}
+
+/// Reads every document of a text. `source` names the text in diagnostics: a path, or `api`.
+pub fn parse(source: &str, text: &str, limits: &Limits) -> Parsed {
+    let file: Arc<str> = source.into();
+    let mut parsed = Parsed::default();
+    let whole = Location { file: Arc::clone(&file), line: 1, column: 1 };
+    if text.len() > limits.file_bytes {
+        let message = format!("{} bytes; at most {} are read: split the file", text.len(), limits.file_bytes);
+        parsed.diagnostics.push(Diagnostic::error("too-large", whole, message));
+        return parsed;
+    }
+    for document in yaml::documents(text, limits) {
+        match document {
+            Ok(document) => read(&file, &document.root, document.text, &mut parsed),
+            Err(broken) => parsed.diagnostics.push(unreadable(&file, broken)),
+        }
+    }
+    duplicates(&mut parsed);
+    parsed
+}
+
+/// A document that is no YAML; what could be read of it tells which object keeps its last good version.
+fn unreadable(file: &Arc<str>, broken: Broken) -> Diagnostic {
+    let location = Location { file: Arc::clone(file), line: broken.line, column: broken.column };
+    let mut diagnostic = Diagnostic::error(broken.code, location, broken.message);
+    diagnostic.object = broken.partial.as_ref().and_then(|root| key_of(kind_of(root)?, root));
+    diagnostic
+}
+
+fn kind_of(root: &Node) -> Option<ObjectKind> {
+    root.get("kind")?.text()?.parse().ok()
+}
+
+fn read(file: &Arc<str>, root: &Node, text: &str, parsed: &mut Parsed) {
+    let location = Location { file: Arc::clone(file), line: root.line, column: root.column };
+    let Value::Mapping(_) = &root.value else {
+        let message = format!("found {}, wanted an object with apiVersion, kind and metadata", root.describe());
+        parsed.diagnostics.push(Diagnostic::error("wrong-type", location, message));
+        return;
+    };
+    let word = |name: &str| root.get(name).and_then(Node::text).unwrap_or_default().to_owned();
+    let (api_version, kind) = (word("apiVersion"), word("kind"));
+    if kind == "List" {
+        return list(file, root, parsed);
+    }
+    if kind.is_empty() || api_version.is_empty() {
+        let message = "apiVersion and kind are required: they say what the document is";
+        parsed.diagnostics.push(Diagnostic::error("missing-field", location, message));
+        return;
+    }
+    match kind.parse::<ObjectKind>() {
+        Ok(known) if known.api_versions().contains(&api_version.as_str()) => object(file, known, root, text, location, parsed),
+        Ok(known) if same_group(known, &api_version) => {
+            let message = format!("{kind} is not served as {api_version}; use {}", known.api_versions().join(", "));
+            let mut diagnostic = Diagnostic::error("unknown-version", location, message);
+            diagnostic.object = key_of(known, root);
+            parsed.diagnostics.push(diagnostic);
+        }
+        _ => parsed.unsupported.push(unsupported(api_version, kind, root, location)),
+    }
+}
+
+/// `kind: List` holds documents under `items`.
+fn list(file: &Arc<str>, root: &Node, parsed: &mut Parsed) {
+    let Some(Value::Sequence(items)) = root.get("items").map(|node| &node.value) else { return };
+    for item in items {
+        // The items have no text of their own: each is written as JSON, which is YAML as well.
+        read(file, item, &json(item), parsed);
+    }
+}
+
+fn json(node: &Node) -> String {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    match &node.value {
+        Value::Null => "null".to_owned(),
+        Value::Scalar { text, style: crate::node::Style::Quoted } => quoted(text),
+        // A plain scalar stays plain: flow YAML reads it as it was, if nothing in it means something there.
+        Value::Scalar { text, .. } if text.contains([',', '[', ']', '{', '}', ':', '#', '\n']) => quoted(text),
+        Value::Scalar { text, .. } => text.to_string(),
+        Value::Sequence(items) => format!("[{}]", items.iter().map(json).collect::<Vec<_>>().join(", ")),
+        Value::Mapping(entries) => {
+            let pairs: Vec<String> = entries.iter().map(|entry| format!("{}: {}", quoted(&entry.key), json(&entry.value))).collect();
+            format!("{{{}}}", pairs.join(", "))
+        }
+    }
+}
+
+fn same_group(kind: ObjectKind, api_version: &str) -> bool {
+    let group = |version: &str| version.rsplit_once('/').map_or(String::new(), |(group, _)| group.to_owned());
+    kind.api_versions().iter().any(|served| group(served) == group(api_version))
+}
+
+fn unsupported(api_version: String, kind: String, root: &Node, location: Location) -> Unsupported {
+    let of = |name: &str| root.get("metadata").and_then(|meta| meta.get(name)).and_then(Node::text).unwrap_or_default().to_owned();
+    Unsupported { api_version, kind, namespace: of("namespace"), name: of("name"), location }
+}
+
+fn object(file: &Arc<str>, kind: ObjectKind, root: &Node, text: &str, location: Location, parsed: &mut Parsed) {
+    let key = key_of(kind, root);
+    let mut context = Context::new(Arc::clone(file), root, key.clone());
+    let meta = metadata(root, &mut context);
+    if key.is_none() {
+        context.within("metadata", |context| context.error(root, "missing-field", "`name` is required and not given"));
+    }
+    let spec = Spec::read(kind, root, &mut context);
+    if let (Some(key), Some(spec)) = (&key, &spec) {
+        validate::object(key, spec, &mut context);
+    }
+    let refused = context.failed();
+    parsed.diagnostics.extend(context.into_findings());
+    if let (Some(key), Some(meta), Some(spec), false) = (key, meta, spec, refused) {
+        parsed.objects.push((Object { key, meta, spec, source_text: text.into() }, location));
+    }
+}
+
+fn key_of(kind: ObjectKind, root: &Node) -> Option<ObjectKey> {
+    let meta = root.get("metadata")?;
+    let name = meta.get("name")?.text()?;
+    let namespace = match kind.namespaced() {
+        true => meta.get("namespace").and_then(Node::text).unwrap_or("default"),
+        false => "",
+    };
+    (!name.is_empty()).then(|| ObjectKey::new(kind, namespace, name))
+}
+
+fn metadata(root: &Node, context: &mut Context<'_>) -> Option<ObjectMeta> {
+    let Some(meta) = root.get("metadata") else {
+        context.error(root, "missing-field", "metadata with a name is required");
+        return None;
+    };
+    context.within("metadata", |context| {
+        // Both are read before either is judged, so that one finding does not hide the other.
+        let (labels, annotations) = (field(meta, "labels", context), field(meta, "annotations", context));
+        let created = meta.get("creationTimestamp").map(|node| CreationTime::from_node(node, context));
+        let created = match created {
+            Some(read) => read?.0,
+            None => Timestamp::default(),
+        };
+        Some(ObjectMeta { labels: labels?, annotations: annotations?, created })
+    })
+}
+
+struct CreationTime(Timestamp);
+
+impl FromNode for CreationTime {
+    fn from_node(node: &Node, context: &mut Context<'_>) -> Option<Self> {
+        let parsed = node.text().and_then(|text| text.parse::<jiff::Timestamp>().ok());
+        match parsed.map(|time| u64::try_from(time.as_millisecond())) {
+            Some(Ok(millis)) => Some(Self(Timestamp::from_unix_millis(millis))),
+            _ => context.wrong(node, "a time such as 2026-11-21T08:00:00Z"),
+        }
+    }
+}
+
+/// A key that stands twice in one text: the first is taken, the others are errors.
+fn duplicates(parsed: &mut Parsed) {
+    let mut seen = std::collections::HashMap::new();
+    let diagnostics = &mut parsed.diagnostics;
+    parsed.objects.retain(|(object, location)| match seen.entry(object.key.clone()) {
+        std::collections::hash_map::Entry::Vacant(entry) => {
+            entry.insert(location.line);
+            true
+        }
+        std::collections::hash_map::Entry::Occupied(first) => {
+            let message = format!("stands twice in this file, first at line {}; keep one", first.get());
+            diagnostics.push(Diagnostic::error("duplicate-object", location.clone(), message));
+            false
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests;
