@@ -1,0 +1,250 @@
+//! VirtualServices: names completed, delegates merged, found by host, gateway and destination.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use imbl::{OrdMap, OrdSet};
+
+use super::gateway::GatewayRef;
+use super::host::{HostIndex, HostPattern};
+use super::precedence::Precedence;
+use super::visibility::{Reach, Visibility};
+use crate::diagnostic::Diagnostic;
+use crate::istio::VirtualService;
+use crate::mesh_config::MeshConfig;
+use crate::object::{Object, ObjectKey, ObjectKind, Spec};
+
+mod delegate;
+mod names;
+
+pub(crate) use names::destinations;
+
+/// A VirtualService as it is in force: its short names completed and its delegates merged into it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MeshVirtualService {
+    /// The root object.
+    pub key: ObjectKey,
+    /// Its age and name: who wins a host.
+    pub precedence: Precedence,
+    /// Who may see it.
+    pub export_to: Visibility,
+    /// The hosts it speaks for.
+    pub hosts: Vec<HostPattern>,
+    /// Where it is bound; the mesh if it names nothing.
+    pub gateways: Vec<GatewayRef>,
+    /// The rules, every destination fully qualified and no delegate left.
+    pub spec: VirtualService,
+    /// The delegates that its rules name, whether or not they could be merged.
+    pub delegates: Vec<ObjectKey>,
+    /// What could not be merged, and why.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl MeshVirtualService {
+    /// Whether it speaks for a gateway (or the mesh).
+    pub fn binds(&self, gateway: &GatewayRef) -> bool {
+        self.gateways.contains(gateway)
+    }
+
+    /// How proxies of a namespace see it.
+    pub fn reach(&self, namespace: &str) -> Option<Reach> {
+        self.export_to.reach(&self.key.namespace, namespace)
+    }
+
+    /// The hosts of its destinations (routes and mirrors), each once.
+    pub fn destinations(&self) -> BTreeSet<Arc<str>> {
+        destinations(&self.spec).into_keys().collect()
+    }
+}
+
+type Ordered = OrdMap<Precedence, Arc<MeshVirtualService>>;
+
+/// The persistent index of VirtualServices.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Routes {
+    by_object: OrdMap<ObjectKey, Arc<MeshVirtualService>>,
+    by_gateway: OrdMap<GatewayRef, Ordered>,
+    mesh_hosts: HostIndex<Ordered>,
+    mesh_destinations: OrdMap<Arc<str>, Ordered>,
+    roots_of_delegate: OrdMap<ObjectKey, OrdSet<ObjectKey>>,
+}
+
+// === queries ===
+
+impl Routes {
+    /// The VirtualService of an object; `None` for a delegate.
+    pub(crate) fn get(&self, key: &ObjectKey) -> Option<&Arc<MeshVirtualService>> {
+        self.by_object.get(key)
+    }
+
+    /// All of them, by object.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<MeshVirtualService>> {
+        self.by_object.values()
+    }
+
+    /// Those bound to a gateway or the mesh that a namespace sees, in look-up order: private, exported, public; each by age.
+    pub(crate) fn bound_to(&self, gateway: &GatewayRef, namespace: &str) -> Vec<Arc<MeshVirtualService>> {
+        let bound = self.by_gateway.get(gateway).into_iter().flat_map(OrdMap::values);
+        let mut visible: Vec<_> = bound.filter_map(|found| Some((found.reach(namespace)?, Arc::clone(found)))).collect();
+        visible.sort_by_key(|(reach, _)| *reach);
+        visible.into_iter().map(|(_, found)| found).collect()
+    }
+
+    /// The one in force for a host of the mesh among those that `accept` lets pass: most specific host, then look-up order.
+    pub(crate) fn for_mesh_host(
+        &self,
+        host: &str,
+        namespace: &str,
+        accept: impl Fn(&MeshVirtualService) -> bool,
+    ) -> Option<&Arc<MeshVirtualService>> {
+        self.mesh_hosts.most_specific(host).find_map(|claims| {
+            let accepted = claims.values().filter(|claim| accept(claim));
+            // min_by_key keeps the first of equals, and the claims come by age.
+            accepted.filter_map(|claim| Some((claim.reach(namespace)?, claim))).min_by_key(|(reach, _)| *reach)
+        })
+        .map(|(_, claim)| claim)
+    }
+
+    /// Those of the mesh that route to a host.
+    pub(crate) fn with_destination(&self, host: &str) -> impl Iterator<Item = &Arc<MeshVirtualService>> {
+        self.mesh_destinations.get(host).into_iter().flat_map(OrdMap::values)
+    }
+
+    /// The objects whose routes change with an object: itself, and the roots that delegate to it.
+    pub(crate) fn depending_on(&self, key: &ObjectKey) -> impl Iterator<Item = &ObjectKey> {
+        let root = self.by_object.get_key_value(key).map(|(key, _)| key);
+        root.into_iter().chain(self.roots_of_delegate.get(key).into_iter().flatten())
+    }
+}
+
+// === changes ===
+
+impl Routes {
+    /// Derives again what follows from one VirtualService object that has been put into, or taken out of, `objects`.
+    pub(crate) fn update(&mut self, key: &ObjectKey, objects: &OrdMap<ObjectKey, Arc<Object>>, config: &MeshConfig) {
+        let mut roots: BTreeSet<ObjectKey> = self.depending_on(key).cloned().collect();
+        roots.insert(key.clone());
+        for root in &roots {
+            let after = objects.get(root).and_then(|object| build(object, objects, config));
+            self.replace(root, after);
+        }
+    }
+
+    fn replace(&mut self, key: &ObjectKey, after: Option<MeshVirtualService>) {
+        let before = self.by_object.get(key).cloned();
+        if before.as_deref() == after.as_ref() {
+            return;
+        }
+        if let Some(before) = before {
+            self.unindex(&before);
+        }
+        if let Some(after) = after {
+            self.index(&Arc::new(after));
+        }
+    }
+
+    fn index(&mut self, route: &Arc<MeshVirtualService>) {
+        let order = &route.precedence;
+        for gateway in &route.gateways {
+            self.by_gateway.entry(gateway.clone()).or_default().insert(order.clone(), Arc::clone(route));
+        }
+        for delegate in &route.delegates {
+            self.roots_of_delegate.entry(delegate.clone()).or_default().insert(route.key.clone());
+        }
+        if route.binds(&GatewayRef::Mesh) {
+            for host in &route.hosts {
+                let claims = self.mesh_hosts.get(host.as_str()).cloned().unwrap_or_default();
+                self.mesh_hosts.set(host.as_str(), Some(claims.update(order.clone(), Arc::clone(route))));
+            }
+            for host in route.destinations() {
+                self.mesh_destinations.entry(host).or_default().insert(order.clone(), Arc::clone(route));
+            }
+        }
+        self.by_object.insert(route.key.clone(), Arc::clone(route));
+    }
+
+    fn unindex(&mut self, route: &MeshVirtualService) {
+        let order = &route.precedence;
+        for gateway in &route.gateways {
+            remove_nested(&mut self.by_gateway, gateway, order);
+        }
+        for delegate in &route.delegates {
+            let Some(roots) = self.roots_of_delegate.get_mut(delegate) else { continue };
+            roots.remove(&route.key);
+            if roots.is_empty() {
+                self.roots_of_delegate.remove(delegate);
+            }
+        }
+        for host in &route.hosts {
+            let Some(claims) = self.mesh_hosts.get(host.as_str()) else { continue };
+            let left = claims.without(order);
+            self.mesh_hosts.set(host.as_str(), (!left.is_empty()).then_some(left));
+        }
+        for host in route.destinations() {
+            remove_nested(&mut self.mesh_destinations, &host, order);
+        }
+        self.by_object.remove(&route.key);
+    }
+}
+
+fn remove_nested<K: Ord + Clone>(map: &mut OrdMap<K, Ordered>, outer: &K, inner: &Precedence) {
+    let Some(nested) = map.get_mut(outer) else { return };
+    nested.remove(inner);
+    if nested.is_empty() {
+        map.remove(outer);
+    }
+}
+
+// A VirtualService without hosts is a delegate: it has no routes of its own, only those that a root takes from it.
+fn build(
+    object: &Arc<Object>,
+    objects: &OrdMap<ObjectKey, Arc<Object>>,
+    config: &MeshConfig,
+) -> Option<MeshVirtualService> {
+    let declared = spec_of(object)?;
+    if declared.hosts.is_empty() {
+        return None;
+    }
+    let namespace = &object.key.namespace;
+    let mut spec = names::complete(declared, namespace, &config.cluster_domain);
+    let merged = delegate::merge(&object.key, &mut spec, |key| find_delegate(key, objects, config));
+    let hosts = spec.hosts.iter().map(|host| HostPattern::new(host.as_str())).collect();
+    Some(MeshVirtualService {
+        key: object.key.clone(),
+        precedence: Precedence::of(object),
+        export_to: visibility(declared, namespace, config),
+        hosts,
+        gateways: GatewayRef::bindings(&spec.gateways, namespace),
+        spec,
+        delegates: merged.delegates,
+        diagnostics: merged.diagnostics,
+    })
+}
+
+fn find_delegate(
+    key: &ObjectKey,
+    objects: &OrdMap<ObjectKey, Arc<Object>>,
+    config: &MeshConfig,
+) -> Option<delegate::Delegate> {
+    let declared = spec_of(objects.get(key)?)?;
+    Some(delegate::Delegate {
+        export_to: visibility(declared, &key.namespace, config),
+        spec: names::complete(declared, &key.namespace, &config.cluster_domain),
+    })
+}
+
+fn visibility(spec: &VirtualService, namespace: &str, config: &MeshConfig) -> Visibility {
+    Visibility::resolve(&spec.export_to, namespace, &config.default_virtual_service_export_to)
+}
+
+fn spec_of(object: &Object) -> Option<&VirtualService> {
+    match &object.spec {
+        Spec::VirtualService(spec) => Some(spec),
+        _ => None,
+    }
+}
+
+/// The key of a VirtualService.
+fn route_key(namespace: &str, name: &str) -> ObjectKey {
+    ObjectKey { kind: ObjectKind::VirtualService, namespace: namespace.into(), name: name.into() }
+}

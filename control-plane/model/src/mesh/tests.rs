@@ -1,0 +1,10 @@
+mod cost;
+mod delegates;
+mod destination_rules;
+mod endpoints;
+mod fixture;
+mod gateways;
+mod properties;
+mod services;
+mod sidecars;
+mod virtual_services;

@@ -1,0 +1,200 @@
+//! How a root and its delegates become one VirtualService.
+
+use std::time::Duration;
+
+use super::fixture::{Doc, changes, deleted, key, mesh, virtual_service};
+use crate::istio::{HttpRoute, StringMatch};
+use crate::mesh::Mesh;
+
+fn root(http: &str) -> Doc {
+    virtual_service("shop/root", &format!("{{hosts: [a.com], http: {http}}}"))
+}
+
+fn leaf(http: &str) -> Doc {
+    virtual_service("team/leaf", &format!("{{http: {http}}}"))
+}
+
+const TO_LEAF: &str = "delegate: {name: leaf, namespace: team}";
+
+fn merged(documents: &[Doc]) -> Mesh {
+    mesh(documents)
+}
+
+fn http(mesh: &Mesh) -> &[HttpRoute] {
+    &mesh.virtual_service(&key("VirtualService", "shop/root")).unwrap().spec.http
+}
+
+fn complaints(mesh: &Mesh) -> Vec<String> {
+    mesh.diagnostics().map(ToString::to_string).collect()
+}
+
+fn prefix(text: &str) -> Option<StringMatch> {
+    Some(StringMatch::Prefix(text.into()))
+}
+
+#[test]
+fn a_delegation_becomes_the_routes_of_the_delegate_in_its_place() {
+    let mesh = merged(&[
+        root(&format!("[{{name: first, route: [{{destination: {{host: x}}}}]}}, {{match: [{{uri: {{prefix: /a}}}}], {TO_LEAF}}}]")),
+        leaf("[{name: one, match: [{uri: {prefix: /a/1}}], route: [{destination: {host: y}}]}, {route: [{destination: {host: z}}]}]"),
+    ]);
+    let routes = http(&mesh);
+    assert_eq!(routes.len(), 3);
+    assert_eq!(routes[1].match_[0].uri, prefix("/a/1"));
+    assert_eq!(routes[2].match_[0].uri, prefix("/a"));
+    assert_eq!(routes[1].route[0].destination.host, "y.team.svc.cluster.local");
+    assert!(routes.iter().all(|route| route.delegate.is_none()));
+    assert!(complaints(&mesh).is_empty());
+}
+
+#[test]
+fn a_delegate_is_no_virtual_service_of_its_own() {
+    let mesh = merged(&[leaf("[{route: [{destination: {host: y}}]}]")]);
+    assert!(mesh.virtual_service(&key("VirtualService", "team/leaf")).is_none());
+}
+
+#[test]
+fn the_namespace_of_a_delegate_defaults_to_that_of_the_root() {
+    let mesh = merged(&[
+        root("[{delegate: {name: near}}]"),
+        virtual_service("shop/near", "{http: [{route: [{destination: {host: y}}]}]}"),
+    ]);
+    assert_eq!(http(&mesh)[0].route[0].destination.host, "y.shop.svc.cluster.local");
+}
+
+#[test]
+fn names_of_root_and_delegate_are_joined() {
+    let mesh = merged(&[
+        root(&format!("[{{name: root, match: [{{name: m, uri: {{prefix: /}}}}], {TO_LEAF}}}]")),
+        leaf("[{name: leaf, match: [{name: n, uri: {prefix: /a}}], route: [{destination: {host: y}}]}, {route: [{destination: {host: z}}]}]"),
+    ]);
+    let [first, second] = http(&mesh) else { panic!("two routes") };
+    assert_eq!(first.name.as_deref(), Some("root-leaf"));
+    assert_eq!(first.match_[0].name.as_deref(), Some("m-n"));
+    assert_eq!(second.name.as_deref(), Some("root"));
+}
+
+#[test]
+fn settings_of_the_delegate_win_and_the_root_fills_the_rest() {
+    let mesh = merged(&[
+        root(&format!("[{{timeout: 5s, retries: {{attempts: 3}}, rewrite: {{uri: /r}}, {TO_LEAF}}}]")),
+        leaf("[{timeout: 1s, route: [{destination: {host: y}}]}]"),
+    ]);
+    let [route] = http(&mesh) else { panic!("one route") };
+    assert_eq!(route.timeout, Some(Duration::from_secs(1)));
+    assert!(route.retries.is_some() && route.rewrite.is_some());
+}
+
+#[test]
+fn matches_are_combined_when_the_delegate_lies_inside_the_root() {
+    let mesh = merged(&[
+        root(&format!("[{{match: [{{uri: {{prefix: /a}}, headers: {{x: {{exact: '1'}}}}}}], {TO_LEAF}}}]")),
+        leaf("[{match: [{uri: {exact: /a/b}, headers: {y: {exact: '2'}}, method: {exact: GET}}], route: [{destination: {host: y}}]}]"),
+    ]);
+    let matched = &http(&mesh)[0].match_[0];
+    assert_eq!(matched.uri, Some(StringMatch::Exact("/a/b".into())));
+    assert_eq!(matched.headers.len(), 2);
+    assert!(matched.method.is_some());
+}
+
+#[test]
+fn a_delegate_match_that_fits_several_root_matches_is_combined_with_each() {
+    let mesh = merged(&[
+        root(&format!("[{{match: [{{port: 80}}, {{port: 81}}], {TO_LEAF}}}]")),
+        leaf("[{match: [{uri: {prefix: /a}}], route: [{destination: {host: y}}]}]"),
+    ]);
+    let ports: Vec<_> = http(&mesh)[0].match_.iter().map(|matched| matched.port).collect();
+    assert_eq!(ports, [Some(80), Some(81)]);
+}
+
+/// Whether a delegate match is taken within a root match.
+fn fits(root_match: &str, leaf_match: &str) -> bool {
+    let mesh = merged(&[
+        root(&format!("[{{match: [{root_match}], {TO_LEAF}}}]")),
+        leaf(&format!("[{{match: [{leaf_match}], route: [{{destination: {{host: y}}}}]}}]")),
+    ]);
+    let taken = http(&mesh).len() == 1;
+    assert_eq!(complaints(&mesh).len(), usize::from(!taken), "a route that does not fit is reported");
+    taken
+}
+
+#[test]
+fn a_delegate_match_outside_of_the_root_match_is_left_out_and_reported() {
+    assert!(fits("{uri: {prefix: /a}}", "{uri: {prefix: /a/b}}"));
+    assert!(!fits("{uri: {prefix: /a/b}}", "{uri: {prefix: /a}}"));
+    assert!(!fits("{uri: {exact: /a}}", "{uri: {prefix: /a}}"));
+    assert!(!fits("{uri: {exact: /a}}", "{uri: {exact: /b}}"));
+    assert!(!fits("{port: 80}", "{port: 81}"));
+    assert!(!fits("{headers: {x: {exact: '1'}}}", "{headers: {x: {exact: '2'}}}"));
+}
+
+#[test]
+fn a_regular_expression_on_either_side_conflicts_with_anything_on_the_other() {
+    assert!(fits("{uri: {regex: '/a.*'}}", "{method: {exact: GET}}"));
+    assert!(!fits("{uri: {regex: '/a.*'}}", "{uri: {prefix: /a}}"));
+    assert!(!fits("{uri: {prefix: /a}}", "{uri: {regex: '/a.*'}}"));
+}
+
+#[test]
+fn ignore_uri_case_and_the_source_namespace_must_be_equal() {
+    assert!(!fits("{uri: {prefix: /a}, ignoreUriCase: true}", "{uri: {prefix: /a}}"));
+    assert!(fits("{uri: {prefix: /a}, ignoreUriCase: true}", "{uri: {prefix: /a}, ignoreUriCase: true}"));
+    assert!(!fits("{sourceNamespace: x}", "{sourceNamespace: y}"));
+    assert!(!fits("{sourceNamespace: x}", "{uri: {prefix: /a}}"));
+    assert!(fits("{sourceNamespace: x}", "{sourceNamespace: x}"));
+}
+
+#[test]
+fn one_route_that_does_not_fit_takes_no_other_with_it() {
+    let mesh = merged(&[
+        root(&format!("[{{match: [{{uri: {{prefix: /a}}}}], {TO_LEAF}}}, {{route: [{{destination: {{host: x}}}}]}}]")),
+        leaf("[{match: [{uri: {prefix: /b}}], route: [{destination: {host: y}}]}, {match: [{uri: {prefix: /a/1}}], route: [{destination: {host: z}}]}]"),
+    ]);
+    assert_eq!(http(&mesh).len(), 2);
+    assert_eq!(complaints(&mesh).len(), 1);
+}
+
+#[test]
+fn a_delegation_that_cannot_be_merged_is_reported_with_both_names() {
+    let asks = root(&format!("[{{{TO_LEAF}}}]"));
+    let to = "route: [{destination: {host: y}}]";
+    let refused = [
+        ("missing", vec![]),
+        ("not exported", vec![virtual_service("team/leaf", &format!("{{exportTo: ['.'], http: [{{{to}}}]}}"))]),
+        ("hosts", vec![virtual_service("team/leaf", &format!("{{hosts: [b.com], http: [{{{to}}}]}}"))]),
+        ("gateways", vec![virtual_service("team/leaf", &format!("{{gateways: [g], http: [{{{to}}}]}}"))]),
+        ("again", vec![leaf("[{delegate: {name: other}}]")]),
+    ];
+    for (case, mut documents) in refused {
+        documents.push(asks.clone());
+        let mesh = merged(&documents);
+        assert!(http(&mesh).is_empty(), "{case}");
+        let complaints = complaints(&mesh);
+        let [complaint] = &complaints[..] else { panic!("{case}: {complaints:?}") };
+        assert!(complaint.contains("shop/root") && complaint.contains("team/leaf"), "{case}: {complaint}");
+    }
+}
+
+#[test]
+fn a_cycle_of_delegates_ends_in_a_report() {
+    let mesh = merged(&[
+        root("[{delegate: {name: one}}]"),
+        virtual_service("shop/one", "{http: [{delegate: {name: two}}]}"),
+        virtual_service("shop/two", "{http: [{delegate: {name: one}}]}"),
+    ]);
+    assert!(http(&mesh).is_empty());
+    assert_eq!(complaints(&mesh).len(), 1);
+}
+
+#[test]
+fn a_root_follows_its_delegate_as_it_comes_changes_and_goes() {
+    let asks = root(&format!("[{{{TO_LEAF}}}]"));
+    let alone = merged(&[asks]);
+    let with = alone.apply(&changes(&[leaf("[{route: [{destination: {host: y}}]}]")]));
+    assert_eq!(http(&with)[0].route[0].destination.host, "y.team.svc.cluster.local");
+    let changed = with.apply(&changes(&[leaf("[{route: [{destination: {host: z}}]}]")]));
+    assert_eq!(http(&changed)[0].route[0].destination.host, "z.team.svc.cluster.local");
+    let gone = changed.apply(&[deleted("VirtualService", "team/leaf")]);
+    assert!(http(&gone).is_empty());
+    assert_eq!(complaints(&gone).len(), 1);
+}
