@@ -1,0 +1,62 @@
+//! Clusters that lead to the workload itself.
+
+use ferro_xds_protos::wkt;
+
+use crate::cluster::{fixed, policy, protocol, set_type};
+use crate::local::Local;
+use crate::names;
+use crate::parts::{istio_metadata, socket_address};
+use crate::pb::cluster::{Cluster, cluster};
+use crate::pb::endpoint::{ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint};
+use crate::view::InboundPort;
+use ferro_model::mesh::TrafficBlocks;
+
+/// The cluster of one port of the workload.
+///
+/// With capture it goes where the connection was going, from an address that iptables let pass; without, to where the
+/// application listens.
+pub(crate) fn of_port(local: &Local<'_>, port: &InboundPort) -> Cluster {
+    let name = names::inbound_cluster(port.target);
+    let id = wkt::struct_of([
+        ("host", wkt::string_value(&*port.host)),
+        ("name", wkt::string_value(&*port.name)),
+        ("namespace", wkt::string_value(&*port.namespace)),
+    ]);
+    let services = wkt::struct_of([("services", wkt::list_value([wkt::struct_value(id)]))]);
+    let mut cluster = Cluster {
+        alt_stat_name: names::stat(&name),
+        connect_timeout: Some(wkt::duration(local.config().connect_timeout)),
+        metadata: Some(istio_metadata(services)),
+        name,
+        ..Cluster::default()
+    };
+    match &local.key.binding {
+        None => {
+            set_type(&mut cluster, cluster::DiscoveryType::OriginalDst);
+            cluster.lb_policy = cluster::LbPolicy::ClusterProvided.into();
+            cluster.upstream_bind_config = Some(fixed::loopback_source());
+        }
+        Some(binding) => {
+            set_type(&mut cluster, cluster::DiscoveryType::Static);
+            cluster.load_assignment = Some(application(&cluster.name, binding.app_port(port.target)));
+        }
+    }
+    let rule = local.rule(port);
+    let blocks = rule.as_ref().map(|rule| rule.policy(None, port.service_port)).unwrap_or_default();
+    // Balancing and ejection are the caller's business; limits hold at both ends.
+    let limits = TrafficBlocks { connection_pool: blocks.connection_pool, ..TrafficBlocks::default() };
+    policy::apply(local.config(), &limits, &mut cluster);
+    protocol::apply(local.config(), port.protocol, &limits, &mut cluster);
+    cluster
+}
+
+fn application(cluster: &str, port: u16) -> ClusterLoadAssignment {
+    let address = Endpoint { address: Some(socket_address("127.0.0.1", port)), ..Endpoint::default() };
+    let endpoint =
+        LbEndpoint { host_identifier: Some(lb_endpoint::HostIdentifier::Endpoint(address)), ..LbEndpoint::default() };
+    ClusterLoadAssignment {
+        cluster_name: cluster.to_owned(),
+        endpoints: vec![LocalityLbEndpoints { lb_endpoints: vec![endpoint], ..LocalityLbEndpoints::default() }],
+        ..ClusterLoadAssignment::default()
+    }
+}
