@@ -12,8 +12,10 @@ mod protocol;
 use std::time::Duration;
 
 use ferro_model::mesh::{EffectiveDestinationRule, Resolution, Service, ServicePort, TargetPort, TrafficBlocks};
+use ferro_model::mesh_config::MeshConfig;
 use ferro_xds_protos::{Kind, wkt};
 
+use crate::endpoint;
 use crate::finding::Code;
 use crate::names;
 use crate::outbound::{Outbound, Role};
@@ -22,7 +24,6 @@ use crate::parts::{ads, istio_metadata};
 use crate::pb::cluster::{Cluster, cluster};
 use crate::pb::endpoint::ClusterLoadAssignment;
 use crate::view::IpFamilies;
-use crate::endpoint;
 
 /// One cluster of a service: what follows from the mesh, before it is written down.
 pub(crate) struct Planned<'a> {
@@ -53,7 +54,7 @@ pub(crate) enum Discovery {
 
 /// The clusters that a service has in a view.
 pub(crate) fn plan<'a>(
-    view: &Outbound<'_>,
+    view: &Outbound<'a>,
     service: &'a Service,
     rule: Option<&'a EffectiveDestinationRule>,
 ) -> Vec<Planned<'a>> {
@@ -64,7 +65,7 @@ pub(crate) fn plan<'a>(
     planned
         .map(|(port, subset)| {
             let named = (!subset.is_empty()).then_some(subset);
-            let policy = rule.map(|rule| rule.policy(named, port.number)).unwrap_or_default();
+            let policy = filled(rule.map(|rule| rule.policy(named, port.number)).unwrap_or_default(), view.config());
             Planned {
                 name: names::outbound_cluster(port.number, subset, &service.host),
                 port,
@@ -74,6 +75,16 @@ pub(crate) fn plan<'a>(
             }
         })
         .collect()
+}
+
+// Blocks that no rule sets are the mesh's.
+fn filled<'a>(policy: TrafficBlocks<'a>, config: &'a MeshConfig) -> TrafficBlocks<'a> {
+    let default = &config.default_traffic_policy;
+    TrafficBlocks {
+        connection_pool: policy.connection_pool.or(default.connection_pool.as_ref()),
+        outlier_detection: policy.outlier_detection.or(default.outlier_detection.as_ref()),
+        ..policy
+    }
 }
 
 fn discovery(view: &Outbound<'_>, service: &Service, policy: &TrafficBlocks<'_>) -> Discovery {
@@ -125,7 +136,7 @@ fn build(
 ) -> Option<Cluster> {
     let mut cluster = Cluster {
         name: planned.name.clone(),
-        alt_stat_name: names::stat(&planned.name),
+        alt_stat_name: stat_name(view.config(), service, planned),
         connect_timeout: Some(wkt::duration(view.config().connect_timeout)),
         metadata: Some(istio_metadata(metadata(service, planned, rule))),
         ..Cluster::default()
@@ -138,6 +149,11 @@ fn build(
     }
     protocol::apply(view.config(), planned.port.protocol, &planned.policy, &mut cluster);
     Some(cluster)
+}
+
+fn stat_name(config: &MeshConfig, service: &Service, planned: &Planned<'_>) -> String {
+    let Some(pattern) = &config.outbound_cluster_stat_name else { return names::stat(&planned.name) };
+    names::stat(&names::by_pattern(pattern, service, planned.port, planned.subset))
 }
 
 // Returns `None` if there is no cluster to be had.

@@ -8,9 +8,10 @@ pub(crate) mod proxy;
 pub(crate) mod service;
 pub(crate) mod tcp;
 
+use ferro_model::mesh_config::MeshConfig;
 use ferro_xds_protos::wkt;
 
-use crate::parts::{OFF, listener_filter};
+use crate::parts::listener_filter;
 use crate::pb::ext::filters::listener::http_inspector::v3::HttpInspector;
 use crate::pb::ext::filters::listener::original_dst::v3::OriginalDst;
 use crate::pb::ext::filters::listener::tls_inspector::v3::TlsInspector;
@@ -49,9 +50,9 @@ pub(crate) fn server_names(names: Vec<String>) -> FilterChainMatch {
     FilterChainMatch { transport_protocol: TLS.to_owned(), server_names: names, ..FilterChainMatch::default() }
 }
 
-/// Adds the inspectors that the chains of a listener need to be told apart, and lets a connection that says nothing wait as
-/// long as it likes (Istio's `protocolDetectionTimeout` 0): cutting it short would make a slow HTTP client a TCP one.
-pub(crate) fn inspect(listener: &mut Listener) {
+/// Adds the inspectors that the chains of a listener need to be told apart. A connection that says nothing may wait as long as
+/// it likes by default: cutting it short would make a slow HTTP client a TCP one.
+pub(crate) fn inspect(config: &MeshConfig, listener: &mut Listener) {
     let matches = || listener.filter_chains.iter().filter_map(|chain: &FilterChain| chain.filter_chain_match.as_ref());
     let tls = matches().any(|found| !found.server_names.is_empty() || found.transport_protocol == TLS);
     let http = matches().any(|found| !found.application_protocols.is_empty());
@@ -62,7 +63,7 @@ pub(crate) fn inspect(listener: &mut Listener) {
         listener.listener_filters.push(http_inspector());
     }
     if tls || http {
-        listener.listener_filters_timeout = Some(wkt::duration(OFF));
+        listener.listener_filters_timeout = Some(wkt::duration(config.protocol_detection_timeout));
         listener.continue_on_listener_filters_timeout = true;
     }
 }

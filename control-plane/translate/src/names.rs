@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use ferro_model::mesh::{Service, ServicePort, TargetPort};
+
 pub(crate) const PASSTHROUGH: &str = "PassthroughCluster";
 pub(crate) const INBOUND_PASSTHROUGH: &str = "InboundPassthroughCluster";
 pub(crate) const BLACK_HOLE: &str = "BlackHoleCluster";
@@ -46,6 +48,25 @@ pub(crate) fn listener(address: &str, port: u16) -> String {
 /// The `;` ends the tag that the bootstrap's stats_tags cut out of a statistic's name.
 pub(crate) fn stat(name: &str) -> String {
     format!("{name};")
+}
+
+/// A statistic's name by the mesh's own pattern.
+pub(crate) fn by_pattern(pattern: &str, service: &Service, port: &ServicePort, subset: &str) -> String {
+    let target = match &port.target {
+        TargetPort::Number(number) => number.to_string(),
+        TargetPort::Name(name) => name.to_string(),
+    };
+    // The longer names first: they start like the shorter ones.
+    let parts = [
+        ("%SERVICE_FQDN%", service.host.to_string()),
+        ("%SERVICE_PORT_NAME%", port.name.to_string()),
+        ("%SERVICE_PORT%", port.number.to_string()),
+        ("%SERVICE_NAME%", service.name.to_string()),
+        ("%SERVICE%", format!("{}.{}", service.name, service.namespace)),
+        ("%TARGET_PORT%", target),
+        ("%SUBSET_NAME%", subset.to_owned()),
+    ];
+    parts.iter().fold(pattern.to_owned(), |name, (part, value)| name.replace(part, value))
 }
 
 /// `host:port`, with brackets round an IPv6 address.

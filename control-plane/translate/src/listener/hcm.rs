@@ -12,7 +12,7 @@ use crate::pb::ext::filters::network::http_connection_manager::v3::{
 use crate::pb::listener::Filter;
 use crate::pb::route::RouteConfiguration;
 use crate::settings::Settings;
-use ferro_model::mesh_config::MeshConfig;
+use ferro_model::mesh_config::{MeshConfig, Normalization};
 
 /// What distinguishes one connection manager from another.
 pub(crate) struct Manager<'a> {
@@ -67,8 +67,6 @@ impl Manager<'_> {
             http_filters: http_filters(self.settings, direction, self.unknown),
             upgrade_configs: self.upgrades.iter().map(upgrade).collect(),
             access_log: access_log::of(self.config),
-            // Istio's BASE normalisation: dot segments go, nothing is decoded or merged.
-            normalize_path: Some(wkt::boolean(true)),
             stream_idle_timeout: Some(wkt::duration(OFF)),
             use_remote_address: Some(wkt::boolean(self.position == Position::Edge)),
             route_specifier: Some(match self.routes {
@@ -80,6 +78,7 @@ impl Manager<'_> {
             }),
             ..HttpConnectionManager::default()
         };
+        normalize(self.config.path_normalization, &mut manager);
         match self.position {
             Position::Outbound => {}
             Position::Inbound => {
@@ -95,6 +94,15 @@ impl Manager<'_> {
             }
         }
         manager
+    }
+}
+
+// By default dot segments go and nothing is decoded or merged.
+fn normalize(how: Normalization, manager: &mut HttpConnectionManager) {
+    manager.normalize_path = Some(wkt::boolean(how != Normalization::None));
+    manager.merge_slashes = matches!(how, Normalization::MergeSlashes | Normalization::DecodeAndMergeSlashes);
+    if how == Normalization::DecodeAndMergeSlashes {
+        manager.path_with_escaped_slashes_action = hcm::PathWithEscapedSlashesAction::UnescapeAndForward.into();
     }
 }
 

@@ -6,7 +6,7 @@ use ferro_xds_protos::wkt;
 use crate::filter::UnknownHosts;
 use crate::listener::hcm::{Manager, Position, Routes, WEBSOCKET};
 use crate::listener::tcp::Target;
-use crate::listener::{http_inspector, inspect, original_dst, sniffed_http};
+use crate::listener::{access_log, http_inspector, inspect, original_dst, sniffed_http};
 use crate::local::Local;
 use crate::names;
 use crate::parts::socket_address;
@@ -31,8 +31,9 @@ pub(crate) fn captured(local: &Local<'_>, wildcard: &str) -> Listener {
         address: Some(socket_address(wildcard, names::INBOUND_PORT)),
         traffic_direction: TrafficDirection::Inbound.into(),
         filter_chains: chains,
+        access_log: access_log::unmatched(local.config()),
         listener_filters: vec![original_dst(), undeclared_only(http_inspector(), &local.key.inbound)],
-        listener_filters_timeout: Some(wkt::duration(crate::parts::OFF)),
+        listener_filters_timeout: Some(wkt::duration(local.config().protocol_detection_timeout)),
         continue_on_listener_filters_timeout: true,
         ..Listener::default()
     }
@@ -48,7 +49,7 @@ pub(crate) fn bound(local: &Local<'_>, binding: &Binding, port: &InboundPort) ->
         filter_chains: port_chains(local, port, None),
         ..Listener::default()
     };
-    inspect(&mut listener);
+    inspect(local.config(), &mut listener);
     listener
 }
 

@@ -10,7 +10,7 @@ use crate::finding::Code;
 use crate::l4;
 use crate::listener::hcm::{Manager, Position, Routes, WEBSOCKET};
 use crate::listener::tcp::Target;
-use crate::listener::{clear_http, inspect, proxy};
+use crate::listener::{access_log, clear_http, inspect, proxy};
 use crate::names;
 use crate::outbound::{Outbound, Role};
 use crate::output::Output;
@@ -66,6 +66,7 @@ fn virtual_outbound(view: &Outbound<'_>) -> Listener {
         name: names::VIRTUAL_OUTBOUND.to_owned(),
         address: Some(socket_address(view.key.families.wildcard(), names::OUTBOUND_PORT)),
         use_original_dst: Some(wkt::boolean(true)),
+        access_log: access_log::unmatched(config),
         traffic_direction: TrafficDirection::Outbound.into(),
         filter_chains: vec![blackhole, rest],
         ..Listener::default()
@@ -125,9 +126,10 @@ pub(crate) fn captured(
         traffic_direction: TrafficDirection::Outbound.into(),
         filter_chains: chains,
         default_filter_chain: Some(default),
+        access_log: access_log::unmatched(view.config()),
         ..Listener::default()
     };
-    inspect(&mut message);
+    inspect(view.config(), &mut message);
     message
 }
 
