@@ -1,13 +1,15 @@
 //! Stands between Envoy and ferrod: an xDS server for Envoy on a unix socket, one delta ADS stream to ferrod, and what
 //! Envoy last accepted in between, so that neither notices when the other goes away.
 //!
-//! [`core`](self) decides (no sockets, no clocks), [`drive`] carries out, [`shared`] is where Envoy's streams and the
-//! driver meet.
+//! `core` decides (no sockets, no clocks), `drive` carries out, `shared` is where Envoy's streams and the driver meet.
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use ferro_process::{CancellationToken, backoff::Policy, clock::Clock};
-use ferro_xds::client::{ClientSession, Handle, Upstream};
+use ferro_xds::{
+    client::{ClientSession, Handle, Upstream},
+    server::ServeError,
+};
 use ferro_xds_protos::{Kind, envoy::envoy::config::core::v3::Node};
 use tokio::{net::UnixListener, sync::watch};
 
@@ -18,6 +20,8 @@ mod health;
 mod names;
 mod shared;
 mod status;
+#[cfg(test)]
+mod tests;
 mod wasm;
 pub(crate) mod wire;
 
@@ -71,7 +75,7 @@ pub enum Error {
     },
     /// The socket for Envoy failed.
     #[error("xDS cannot be served to Envoy")]
-    Serve(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Serve(#[source] ServeError),
 }
 
 /// A relay that is ready to run.

@@ -84,8 +84,18 @@ struct EnvoyStream {
 
 #[derive(Clone, Debug)]
 enum Upstream {
-    Up { since: Instant, unix_millis: u64 },
-    Down { since: Instant, reason: String },
+    Up {
+        since: Instant,
+        unix_millis: u64,
+    },
+    Down {
+        since: Instant,
+        reason: String,
+    },
+    /// Closed by the relay, which opens another at once.
+    Reopening {
+        since: Instant,
+    },
 }
 
 /// Where content that nobody was offered yet comes from.
@@ -181,8 +191,7 @@ impl Core {
             }
             What::Sent { kind, items, .. } => self.table(kind).sent(&items),
             What::Acked { kind, items, .. } => self.acked(session, kind, &items),
-            What::Nacked { kind, items, status, .. } => {
-                let held_back: Vec<_> = items.iter().map(|item| Arc::clone(&item.name)).collect();
+            What::Nacked { kind, items, held_back, status, .. } => {
                 self.nacked(session, kind, &items, &held_back, &status.message);
             }
             What::Suspected { kind, names } => self.suspected(session, kind, &names),
@@ -203,8 +212,9 @@ impl Core {
         if kind == Kind::NameTable {
             return;
         }
-        for (name, version) in initial.into_iter().flatten() {
-            self.table(kind).declared(name, version);
+        if let Some(initial) = initial {
+            let outcome = self.table(kind).declared(initial);
+            self.carry_out(session, kind, outcome);
         }
         for name in added {
             let table = &self.tables[kind.index()];
@@ -297,9 +307,15 @@ impl Core {
     pub(super) fn disconnected(&mut self, reason: String, now: Instant) {
         let since = match self.upstream {
             Upstream::Up { .. } => now,
-            Upstream::Down { since, .. } => since,
+            Upstream::Down { since, .. } | Upstream::Reopening { since } => since,
         };
         self.upstream = Upstream::Down { since, reason };
+        self.tables.iter_mut().for_each(Table::disconnected);
+    }
+
+    /// The relay closes the stream to ferrod and opens another.
+    pub(super) fn reopening(&mut self, now: Instant) {
+        self.upstream = Upstream::Reopening { since: now };
         self.tables.iter_mut().for_each(Table::disconnected);
     }
 
@@ -332,7 +348,9 @@ impl Core {
         match (&self.upstream, &self.envoy, origin) {
             (Upstream::Down { since, .. }, _, Origin::Disk { .. }) => Some(*since + self.patience),
             (Upstream::Down { since, .. }, Some(_), Origin::Memory { .. }) => Some(*since),
-            (Upstream::Up { since, .. }, Some(envoy), _) if !self.served.of(Kind::Cluster).answered() => {
+            (Upstream::Up { since, .. } | Upstream::Reopening { since }, Some(envoy), _)
+                if !self.served.of(Kind::Cluster).answered() =>
+            {
                 Some(envoy.opened.max(*since) + self.patience)
             }
             _ => None,
@@ -390,6 +408,11 @@ impl Core {
         Some(self.good())
     }
 
+    /// Whether everything Envoy has accepted was written.
+    pub(super) fn is_saved(&self) -> bool {
+        self.saving.complete && !self.saving.dirty
+    }
+
     /// The content could not be written; it is due again.
     pub(super) fn save_failed(&mut self) {
         self.saving.dirty = true;
@@ -404,7 +427,7 @@ impl Core {
     fn is_complete(&self, session: &ClientSession) -> bool {
         envoy_kinds().all(|kind| {
             let table = &self.tables[kind.index()];
-            table.undecided() == 0 && session.interest(kind).names.iter().all(|name| table.knows(name))
+            table.undecided() == 0 && session.interest(kind).names.iter().all(|name| table.is_served(name))
         })
     }
 

@@ -57,12 +57,18 @@ impl Driver {
             // One event at a time: ferrod is not read faster than its responses are taken in.
             let (sender, mut events) = mpsc::channel(1);
             let (upstream, handle) = (self.config.upstream.clone(), self.shared.handle().clone());
-            let mut runner =
-                Box::pin(client::run(upstream, handle, sender, self.config.backoff, shutdown.child_token()));
-            match self.follow(runner.as_mut(), &mut events).await {
-                Next::Reopen => self.lost("reopened for another Envoy".to_owned()),
-                Next::Stop => break,
+            let stop = shutdown.child_token();
+            let mut runner = Box::pin(client::run(upstream, handle, sender, self.config.backoff, stop.clone()));
+            let next = self.follow(runner.as_mut(), &mut events).await;
+            if let Next::Stop = next {
+                break;
             }
+            // The runner ends its stream in an orderly way; nobody must keep it waiting for a place in `events`.
+            drop(events);
+            stop.cancel();
+            runner.await;
+            self.close();
+            self.shared.update(|core, _| core.reopening(self.shared.clock().now()));
         }
     }
 
@@ -111,11 +117,15 @@ impl Driver {
         }
     }
 
-    fn lost(&mut self, reason: String) {
+    fn close(&mut self) {
         self.link = Link::Down;
         // Half-received modules come from a ferrod that is gone.
         self.fetches = JoinSet::new();
         self.fetching.clear();
+    }
+
+    fn lost(&mut self, reason: String) {
+        self.close();
         let now = self.shared.clock().now();
         self.shared.update(|core, _| core.disconnected(reason, now));
     }

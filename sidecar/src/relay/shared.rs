@@ -6,6 +6,7 @@ use ferro_process::{CancellationToken, clock::Clock};
 use ferro_xds::{
     Attachment, Limits, Refusal, SessionEvent, Snapshot, Source, StreamId, Variant,
     client::{ClientSession, Handle},
+    server::Server,
 };
 use ferro_xds_protos::envoy::envoy::config::core::v3::Node;
 use tokio::{
@@ -100,6 +101,7 @@ impl Shared {
             cache: CacheStatus {
                 path: file.path.clone(),
                 file_age_seconds: file.saved_unix_millis.map(age),
+                complete: core.is_saved(),
                 discarded: file.discarded.clone(),
                 serving_age_seconds: core.served_from_cache().map(age),
                 fills: core.counters().cache_fills,
@@ -162,9 +164,8 @@ pub(super) async fn serve(
     listener: UnixListener,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    drop((source, listener, limits()));
-    shutdown.cancelled().await;
-    Ok(())
+    let server = Server::new(source, limits());
+    server.serve(listener.into(), server.routes(), shutdown).await.map_err(Error::Serve)
 }
 
 /// Envoy is the only client and may ask as fast as it can; it is not kept waiting when the agent stops.

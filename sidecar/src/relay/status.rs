@@ -37,6 +37,8 @@ pub struct CacheStatus {
     pub path: Option<String>,
     /// Age of the file's content in seconds; absent if there is no usable file.
     pub file_age_seconds: Option<u64>,
+    /// Whether everything Envoy has accepted is in the file.
+    pub complete: bool,
     /// Why the file found at the start was not used.
     pub discarded: Option<String>,
     /// Age in seconds of what Envoy is served from the cache; absent while it is served from ferrod.

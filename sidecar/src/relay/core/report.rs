@@ -52,6 +52,7 @@ impl Core {
             Upstream::Down { reason, .. } => {
                 UpstreamStatus { connected_since_unix_millis: None, error: Some(reason.clone()), connects }
             }
+            Upstream::Reopening { .. } => UpstreamStatus { connected_since_unix_millis: None, error: None, connects },
         }
     }
 

@@ -167,9 +167,18 @@ impl Table {
         outcome
     }
 
-    /// Envoy says what it holds, at the start of its stream.
-    pub(in crate::relay) fn declared(&mut self, name: &Arc<str>, version: &Arc<str>) {
-        self.entries.entry(Arc::clone(name)).or_default().held = Some(Arc::clone(version));
+    /// Envoy says what it holds, at the start of its stream. Where that is what the relay remembers, its content is
+    /// known again.
+    pub(in crate::relay) fn declared(&mut self, held: &BTreeMap<Arc<str>, Arc<str>>) -> Outcome {
+        let mut outcome = Outcome::default();
+        for (name, version) in held {
+            let entry = self.entries.entry(Arc::clone(name)).or_default();
+            entry.held = Some(Arc::clone(version));
+            if let Some(good) = entry.good.clone().filter(|good| good.version() == version) {
+                self.offer(good, &mut outcome);
+            }
+        }
+        outcome
     }
 
     /// These names are under way to Envoy.
@@ -287,6 +296,11 @@ impl Table {
     /// Whether ferrod or the cache has said anything of a name in this stream.
     pub(in crate::relay) fn knows(&self, name: &str) -> bool {
         self.entries.get(name).is_some_and(|entry| !matches!(entry.latest, Latest::Unknown))
+    }
+
+    /// Whether Envoy has a name, or knows that it does not exist.
+    pub(in crate::relay) fn is_served(&self, name: &str) -> bool {
+        self.knows(name) || self.entries.get(name).is_some_and(|entry| entry.held.is_some())
     }
 
     /// What Envoy last accepted.

@@ -72,6 +72,14 @@ impl Relay {
         self.connect();
     }
 
+    /// The relay begins another stream of its own accord.
+    fn reopen(&mut self) {
+        assert!(self.core.take_reset());
+        self.core.reopening(self.now);
+        assert!(!self.fill_if_due(), "ferrod has had no time to answer");
+        self.connect();
+    }
+
     /// What the relay has to say to ferrod now.
     fn requests(&mut self) -> Vec<DeltaDiscoveryRequest> {
         std::iter::from_fn(|| self.session.next_request()).collect()
@@ -155,8 +163,8 @@ impl Relay {
     fn envoy_refuses(&mut self, kind: Kind, listed: &[(&str, Option<&str>)], guilty: &[&str], reason: &str) {
         self.sent(kind, listed);
         let status = Status { code: 13, message: reason.into(), details: vec![] };
-        assert_eq!(guilty.len(), listed.len());
-        self.event(What::Nacked { kind, nonce: "local".into(), items: items(listed), status });
+        let held_back = arcs(guilty);
+        self.event(What::Nacked { kind, nonce: "local".into(), items: items(listed), held_back, status });
     }
 
     /// The version Envoy is served, `None` if it is told that there is nothing.

@@ -161,7 +161,7 @@ fn an_envoy_that_is_starting_does_not_empty_the_cache() {
     relay.pass(QUIET);
     assert!(relay.save_if_due().is_some());
     relay.restart_envoy();
-    relay.reconnect();
+    relay.reopen();
     relay.envoy_asks_first(Kind::Cluster, &["*"], &[]);
     relay.requests();
     relay.ferrod(Kind::Cluster, "n1", &[("a", "v9")], &[]);

@@ -32,8 +32,7 @@ fn an_envoy_restarted_while_ferrod_is_away_is_served_at_once_what_the_last_one_a
 fn an_envoy_restarted_beside_a_living_ferrod_waits_for_it() {
     let mut relay = Relay::settled();
     relay.restart_envoy();
-    assert!(relay.core.take_reset(), "the stream to ferrod spoke for another Envoy");
-    relay.reconnect();
+    relay.reopen();
     relay.envoy_asks_first(Kind::Cluster, &["*"], &[]);
     assert_eq!(relay.served(Kind::Cluster, "a"), None);
     let claims = relay.asked_for(Kind::Cluster).expect("a request").initial_resource_versions;
@@ -51,7 +50,7 @@ fn an_envoy_restarted_beside_a_living_ferrod_waits_for_it() {
 fn a_ferrod_that_is_connected_and_silent_is_waited_for_one_second() {
     let mut relay = Relay::settled();
     relay.restart_envoy();
-    relay.reconnect();
+    relay.reopen();
     relay.envoy_asks_first(Kind::Cluster, &["*"], &[]);
     relay.pass(PATIENCE - Duration::from_millis(1));
     assert!(!relay.fill_if_due());
@@ -64,7 +63,7 @@ fn a_ferrod_that_is_connected_and_silent_is_waited_for_one_second() {
 fn ferrod_lost_in_mid_response_leaves_the_rest_to_the_last_known_good() {
     let mut relay = Relay::settled();
     relay.restart_envoy();
-    relay.reconnect();
+    relay.reopen();
     relay.envoy_asks_first(Kind::Cluster, &["*"], &[]);
     relay.requests();
     relay.ferrod(Kind::Cluster, "n1", &[("b", "v1")], &[]);
@@ -78,7 +77,7 @@ fn ferrod_lost_in_mid_response_leaves_the_rest_to_the_last_known_good() {
 fn what_ferrod_said_is_gone_does_not_come_back_from_the_last_known_good() {
     let mut relay = Relay::settled();
     relay.restart_envoy();
-    relay.reconnect();
+    relay.reopen();
     relay.envoy_asks_first(Kind::Cluster, &["*"], &[]);
     relay.requests();
     relay.ferrod(Kind::Cluster, "n1", &[("b", "v1")], &["a"]);
@@ -137,4 +136,22 @@ fn content_from_memory_that_the_new_envoy_refuses_is_refused_upstream_when_ferro
     relay.requests();
     relay.ferrod(Kind::Cluster, "n1", &[("a", "v1")], &[]);
     assert_eq!(relay.answers(), [("n1".into(), Some("no".into()))]);
+}
+
+#[test]
+fn an_envoy_that_lost_only_its_stream_goes_on_with_what_it_holds() {
+    let mut relay = Relay::settled();
+    relay.restart_envoy();
+    relay.reopen();
+    for kind in [Kind::Cluster, Kind::Listener] {
+        relay.envoy_asks_first(kind, &["*"], &[("a", "v1")]);
+        let claims = relay.asked_for(kind).expect("a request").initial_resource_versions;
+        assert_eq!(claims, versions(&[("a", "v1")]));
+        // ferrod has nothing to say: Envoy is in step.
+        assert_eq!(relay.served(kind, "a"), Some(Some("v1".into())));
+    }
+    relay.pass(QUIET);
+    relay.fill_if_due();
+    assert_eq!(relay.core.served_from_cache(), None);
+    assert!(relay.save_if_due().is_some());
 }

@@ -93,7 +93,7 @@ fn a_refused_resource_is_named_and_its_neighbours_are_judged_on_their_own() {
     assert_eq!(relay.answers(), []);
     relay.envoy_accepts(Kind::Cluster, &[("b", Some("v1"))]);
     assert_eq!(relay.answers(), [("n2".into(), Some("c: ring too small".into()))]);
-    relay.connect();
+    relay.session.connected();
     let claims = relay.asked_for(Kind::Cluster).expect("a request").initial_resource_versions;
     assert_eq!(claims.get("b").map(String::as_str), Some("v1"));
 }
@@ -138,8 +138,7 @@ fn upstream_subscriptions_equal_envoys() {
     assert_eq!(next.resource_names_subscribe, ["z"]);
     assert_eq!(next.resource_names_unsubscribe, ["x"]);
     relay.restart_envoy();
-    assert!(relay.core.take_reset());
-    relay.reconnect();
+    relay.reopen();
     assert_eq!(relay.asked_for(Kind::Endpoint), None, "an Envoy that asks for nothing subscribes to nothing");
 }
 
