@@ -6,11 +6,14 @@
 
 use serde_json::{Value, json};
 
+#[cfg(test)]
+mod tests;
+
 /// The labels of `ferro_requests_total` and its kin, the counters of our Wasm filter.
 const WASM_LABELS: [&str; 3] = ["reporter", "route", "response_class"];
 
 /// The tag rules; the first group is cut out of the name, the second is the label's value.
-const TAGS: [(&str, &str); 11] = [
+const TAGS: [(&str, &str); 10] = [
     ("cluster_name", r"^cluster(\.(.+?);)"),
     ("http_conn_manager_prefix", r"^http(\.(.+?);)"),
     ("tcp_prefix", r"^tcp(\.(.+?);)"),
@@ -19,9 +22,8 @@ const TAGS: [(&str, &str); 11] = [
     ("listener_address", r"^listener(\.((?:[0-9.]+|\[[0-9a-fA-F_]+\])_\d+))"),
     ("http_conn_manager_listener_prefix", r"^listener\..*?\.http(\.(.+?);)"),
     ("worker", r"^(?:listener\..*?|listener_manager|server|dispatcher)\.(worker_(\d+)\.)"),
-    ("wasm_plugin", r"^wasm(\.(.+?))\.vm_"),
-    ("ecds_resource", r"^extension_config_discovery\.[a-z_]+(\.(.+?);?)\.[a-z_]+$"),
-    ("route_config", r"^http\..*?;?\.rds(\.(.+?))\.(?:config|update|init|version|vhds)"),
+    ("rds_route_config", r"^http\..+?;\.rds(\.(.+))\.[a-z_]+$"),
+    ("extension_config", r"^extension_config_discovery\.[a-z_]+(\.(.+))\.[a-z_]+$"),
 ];
 
 /// Envoy's `StatsConfig`.
@@ -33,5 +35,10 @@ pub(super) fn stats_config() -> Value {
     json!({
         "use_all_default_tags": false,
         "stats_tags": fixed.chain(wasm).collect::<Vec<_>>(),
+        // The agent's own questions to the admin interface are nobody's traffic.
+        "stats_matcher": { "exclusion_list": { "patterns": [
+            { "prefix": "http.admin." },
+            { "prefix": "listener.admin." },
+        ] } },
     })
 }

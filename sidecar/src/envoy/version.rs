@@ -59,9 +59,11 @@ impl std::fmt::Display for EnvoyVersion {
 impl FromStr for EnvoyVersion {
     type Err = VersionError;
 
-    /// Reads `envoy  version: <commit>/<version>/<state>/<type>/<library>`; `-dev` behind the version is passed over.
+    /// Reads `<program>  version: <commit>/<version>/<state>/<type>/<library>`; `-dev` behind the version is passed
+    /// over.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let version = text.split('/').nth(1).map(|version| version.split('-').next().unwrap_or_default());
+        let build = text.split_once("version: ").map_or("", |(_, build)| build);
+        let version = build.split('/').nth(1).map(|version| version.split('-').next().unwrap_or_default());
         let numbers: Option<Vec<u32>> =
             version.map(|version| version.split('.').map_while(|n| n.parse().ok()).collect());
         match numbers.as_deref() {
