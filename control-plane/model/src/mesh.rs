@@ -146,10 +146,8 @@ impl Mesh {
             ObjectKind::DestinationRule => self.destinations.update(before, after, &self.config),
             ObjectKind::Sidecar => self.sidecars.update(before, after),
             ObjectKind::Gateway => self.gateways.update(before, after),
-            ObjectKind::Deployment
-            | ObjectKind::Namespace
-            | ObjectKind::ServiceAccount
-            | ObjectKind::WorkloadGroup => {}
+            ObjectKind::Deployment | ObjectKind::Namespace | ObjectKind::ServiceAccount | ObjectKind::WorkloadGroup => {
+            }
         }
     }
 
@@ -229,12 +227,7 @@ impl Mesh {
         self.best_claim(host, namespace, |_| true)
     }
 
-    fn best_claim(
-        &self,
-        host: &str,
-        namespace: &str,
-        accept: impl Fn(&Service) -> bool,
-    ) -> Option<&Arc<Service>> {
+    fn best_claim(&self, host: &str, namespace: &str, accept: impl Fn(&Service) -> bool) -> Option<&Arc<Service>> {
         let claims = self.catalog.of_host(host).iter();
         let visible = claims.filter(|service| service.export_to.allows(namespace) && accept(service));
         // min_by_key keeps the first of equals, and the claims come in clash order.

@@ -53,7 +53,9 @@ pub fn affected(change: &Change, before: &Mesh, after: &Mesh) -> Affected {
     let step = Step { before, after };
     match key.kind {
         ObjectKind::Service | ObjectKind::ServiceEntry => step.services(key),
-        ObjectKind::Pod | ObjectKind::WorkloadEntry => step.endpoints_of(|mesh| mesh.catalog.depending_on_workload(key)),
+        ObjectKind::Pod | ObjectKind::WorkloadEntry => {
+            step.endpoints_of(|mesh| mesh.catalog.depending_on_workload(key))
+        }
         ObjectKind::EndpointSlice | ObjectKind::Endpoints => step.endpoints_of(|mesh| slice_services(mesh, key)),
         ObjectKind::VirtualService => step.routes(key),
         ObjectKind::DestinationRule => step.destination_rules(key),

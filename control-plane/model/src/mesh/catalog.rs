@@ -271,11 +271,7 @@ fn reuse(before: &[Arc<Service>], service: Service) -> Arc<Service> {
     }
 }
 
-fn remove_nested<V: Clone>(
-    map: &mut OrdMap<ObjectKey, OrdMap<ObjectKey, V>>,
-    outer: &ObjectKey,
-    inner: &ObjectKey,
-) {
+fn remove_nested<V: Clone>(map: &mut OrdMap<ObjectKey, OrdMap<ObjectKey, V>>, outer: &ObjectKey, inner: &ObjectKey) {
     let Some(nested) = map.get_mut(outer) else { return };
     nested.remove(inner);
     if nested.is_empty() {

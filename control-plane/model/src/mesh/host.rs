@@ -130,7 +130,8 @@ impl<V: Clone> HostIndex<V> {
         let exact = if is_wildcard(host) { None } else { self.exact.get(host) };
         let tail = host.strip_prefix('*').unwrap_or(host);
         let starts = if self.endings.is_empty() { 0 } else { tail.len() + 1 };
-        let endings = (0..starts).filter_map(move |start| tail.get(start..).and_then(|ending| self.endings.get(ending)));
+        let endings =
+            (0..starts).filter_map(move |start| tail.get(start..).and_then(|ending| self.endings.get(ending)));
         exact.into_iter().chain(endings)
     }
 

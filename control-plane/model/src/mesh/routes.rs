@@ -85,7 +85,8 @@ impl Routes {
     /// Those bound to a gateway or the mesh that a namespace sees, in look-up order: private, exported, public; each by age.
     pub(crate) fn bound_to(&self, gateway: &GatewayRef, namespace: &str) -> Vec<Arc<MeshVirtualService>> {
         let bound = self.by_gateway.get(gateway).into_iter().flat_map(OrdMap::values);
-        let mut visible: Vec<_> = bound.filter_map(|found| Some((found.reach(namespace)?, Arc::clone(found)))).collect();
+        let mut visible: Vec<_> =
+            bound.filter_map(|found| Some((found.reach(namespace)?, Arc::clone(found)))).collect();
         visible.sort_by_key(|(reach, _)| *reach);
         visible.into_iter().map(|(_, found)| found).collect()
     }
@@ -97,12 +98,14 @@ impl Routes {
         namespace: &str,
         accept: impl Fn(&MeshVirtualService) -> bool,
     ) -> Option<&Arc<MeshVirtualService>> {
-        self.mesh_hosts.most_specific(host).find_map(|claims| {
-            let accepted = claims.values().filter(|claim| accept(claim));
-            // min_by_key keeps the first of equals, and the claims come by age.
-            accepted.filter_map(|claim| Some((claim.reach(namespace)?, claim))).min_by_key(|(reach, _)| *reach)
-        })
-        .map(|(_, claim)| claim)
+        self.mesh_hosts
+            .most_specific(host)
+            .find_map(|claims| {
+                let accepted = claims.values().filter(|claim| accept(claim));
+                // min_by_key keeps the first of equals, and the claims come by age.
+                accepted.filter_map(|claim| Some((claim.reach(namespace)?, claim))).min_by_key(|(reach, _)| *reach)
+            })
+            .map(|(_, claim)| claim)
     }
 
     /// Those of the mesh that route to a host.

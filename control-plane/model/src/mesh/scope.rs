@@ -190,9 +190,7 @@ impl EgressBinding {
             }
             (0, None) => Self::CatchAll,
             (number, _) if text.eq_ignore_ascii_case("http_proxy") => Self::HttpProxy { number },
-            (number, _) => {
-                Self::Port { number, name: port.name.as_deref().unwrap_or_default().into(), protocol }
-            }
+            (number, _) => Self::Port { number, name: port.name.as_deref().unwrap_or_default().into(), protocol },
         }
     }
 }

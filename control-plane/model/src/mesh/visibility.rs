@@ -31,7 +31,11 @@ impl Visibility {
         if !export_to.is_empty() {
             return Self::from_entries(export_to.iter().map(AsRef::as_ref), namespace);
         }
-        if default.is_empty() { Self::Everyone } else { Self::from_entries(default.iter().map(String::as_str), namespace) }
+        if default.is_empty() {
+            Self::Everyone
+        } else {
+            Self::from_entries(default.iter().map(String::as_str), namespace)
+        }
     }
 
     /// Visible to the object's own namespace only.

@@ -87,7 +87,11 @@ impl Workload {
             origin: Origin::Entry,
             state,
             address: EndpointAddress::parse(entry.address.as_deref().unwrap_or_default()),
-            ports: entry.ports.iter().filter_map(|(name, port)| Some((name.clone(), u16::try_from(*port).ok()?))).collect(),
+            ports: entry
+                .ports
+                .iter()
+                .filter_map(|(name, port)| Some((name.clone(), u16::try_from(*port).ok()?)))
+                .collect(),
             locality: locality.map_or_else(|| labelled_locality(&labels), Locality::parse),
             weight: entry.weight.filter(|weight| *weight != 0),
             network: network.or_else(|| labels.get(NETWORK).map(String::as_str)).unwrap_or_default().into(),

@@ -42,7 +42,8 @@ impl<'a> TrafficBlocks<'a> {
             proxy_protocol: policy.proxy_protocol.as_ref().or(self.proxy_protocol),
             retry_budget: policy.retry_budget.as_ref().or(self.retry_budget),
         };
-        let is_for = |settings: &&PortTrafficPolicy| settings.port.as_ref().is_some_and(|own| own.number == u32::from(port));
+        let is_for =
+            |settings: &&PortTrafficPolicy| settings.port.as_ref().is_some_and(|own| own.number == u32::from(port));
         match policy.port_level_settings.iter().find(is_for) {
             Some(settings) => blocks.replaced_by(settings),
             None => blocks,

@@ -27,7 +27,8 @@ pub(crate) fn slice_pods(slice: &Object) -> Vec<ObjectKey> {
     let references: Vec<&TargetRef> = match &slice.spec {
         Spec::EndpointSlice(spec) => spec.endpoints.iter().filter_map(|entry| entry.target_ref.as_ref()).collect(),
         Spec::Endpoints(spec) => {
-            let addresses = spec.subsets.iter().flat_map(|subset| subset.addresses.iter().chain(&subset.not_ready_addresses));
+            let addresses =
+                spec.subsets.iter().flat_map(|subset| subset.addresses.iter().chain(&subset.not_ready_addresses));
             addresses.filter_map(|address| address.target_ref.as_ref()).collect()
         }
         _ => Vec::new(),
@@ -50,7 +51,8 @@ fn of_slice(catalog: &Catalog, service: &Service, slice: &kube::EndpointSlice) -
     usable
         .flat_map(|entry| {
             let workload = workload(catalog, service, entry.target_ref.as_ref());
-            let found = Found { ports: &ports, node: entry.node_name.as_deref(), zone: entry.zone.as_deref(), workload };
+            let found =
+                Found { ports: &ports, node: entry.node_name.as_deref(), zone: entry.zone.as_deref(), workload };
             entry.addresses.iter().map(|address| found.endpoint(service, address)).collect::<Vec<_>>()
         })
         .collect()
@@ -76,7 +78,10 @@ fn of_subset(catalog: &Catalog, service: &Service, subset: &EndpointSubset) -> V
 
 // An absent condition means ready; an endpoint that is terminating gets nothing new even while it still serves.
 fn is_ready(entry: &SliceEndpoint) -> bool {
-    entry.conditions.as_ref().is_none_or(|conditions| conditions.ready != Some(false) && conditions.terminating != Some(true))
+    entry
+        .conditions
+        .as_ref()
+        .is_none_or(|conditions| conditions.ready != Some(false) && conditions.terminating != Some(true))
 }
 
 // Ports meet by name; the only port of a service may have none on both sides.

@@ -29,7 +29,11 @@ pub(super) struct Merged {
 }
 
 /// Replaces every delegation in `spec` by the routes it leads to.
-pub(super) fn merge(root: &ObjectKey, spec: &mut VirtualService, find: impl Fn(&ObjectKey) -> Option<Delegate>) -> Merged {
+pub(super) fn merge(
+    root: &ObjectKey,
+    spec: &mut VirtualService,
+    find: impl Fn(&ObjectKey) -> Option<Delegate>,
+) -> Merged {
     let mut merged = Merged::default();
     let mut http = Vec::with_capacity(spec.http.len());
     for (index, mut route) in std::mem::take(&mut spec.http).into_iter().enumerate() {

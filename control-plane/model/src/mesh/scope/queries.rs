@@ -29,7 +29,9 @@ impl Mesh {
         for listener in &scope.listeners {
             self.imported_hosts(listener, &mut hosts);
             if scope.restricts() {
-                hosts.extend(self.listener_virtual_services(scope, listener).iter().flat_map(|route| route.destinations()));
+                hosts.extend(
+                    self.listener_virtual_services(scope, listener).iter().flat_map(|route| route.destinations()),
+                );
             }
         }
         hosts.iter().filter_map(|host| self.scope_service(scope, host)).collect()
@@ -39,7 +41,12 @@ impl Mesh {
     /// virtual hosts and filter chains for.
     ///
     /// Of several services with that host the one in the scope's own namespace wins, then Kubernetes Services, then the oldest.
-    pub fn listener_service(&self, scope: &SidecarScope, listener: &EgressListener, host: &str) -> Option<Arc<Service>> {
+    pub fn listener_service(
+        &self,
+        scope: &SidecarScope,
+        listener: &EgressListener,
+        host: &str,
+    ) -> Option<Arc<Service>> {
         let found = self.best_claim(host, &scope.namespace, |service| listener.imports.service(service))?;
         match listener.only_port() {
             Some(number) => found.narrowed(|port| port.number == number),
@@ -111,7 +118,11 @@ impl Mesh {
     // Parts of one service are put together; of two services the first stays, unless only the second is a Kubernetes Service.
     fn joined(&self, known: Arc<Service>, found: Arc<Service>) -> Arc<Service> {
         if known.id() != found.id() {
-            return if found.registry == Registry::Kubernetes && known.registry != found.registry { found } else { known };
+            return if found.registry == Registry::Kubernetes && known.registry != found.registry {
+                found
+            } else {
+                known
+            };
         }
         let whole = self.catalog.service(&known.id());
         let both = |number: u16| known.port(number).is_some() || found.port(number).is_some();

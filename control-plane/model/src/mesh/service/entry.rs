@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    EndpointPreference, EndpointReach, Location, Readiness, Registry, Resolution, Service,
-    ServiceAddress, ServicePort, TargetPort,
+    EndpointPreference, EndpointReach, Location, Readiness, Registry, Resolution, Service, ServiceAddress, ServicePort,
+    TargetPort,
 };
 use crate::istio::{self, ServiceEntry};
 use crate::mesh::address::{AddressKey, AddressTable};
@@ -25,13 +25,7 @@ pub(super) fn services(
     entry.hosts.iter().map(|host| service(object, entry, host, addresses, config)).collect()
 }
 
-fn service(
-    object: &Object,
-    entry: &ServiceEntry,
-    host: &str,
-    table: &AddressTable,
-    config: &MeshConfig,
-) -> Service {
+fn service(object: &Object, entry: &ServiceEntry, host: &str, table: &AddressTable, config: &MeshConfig) -> Service {
     let namespace = &object.key.namespace;
     let host: Arc<str> = host.into();
     let resolution = resolution(entry.resolution.unwrap_or_default());

@@ -10,11 +10,13 @@ use crate::object::Change;
 const SERVICES: usize = 1_000;
 
 fn slice(index: usize, last: u8) -> Doc {
-    Doc::new("EndpointSlice", &format!("shop/s{index}-x")).labels(&format!("{{kubernetes.io/service-name: s{index}}}")).rest(&format!(
-        "{{addressType: IPv4, ports: [{{name: http, port: 80}}], endpoints: [{{addresses: [10.{}.{}.{last}]}}]}}",
-        index / 250,
-        index % 250
-    ))
+    Doc::new("EndpointSlice", &format!("shop/s{index}-x"))
+        .labels(&format!("{{kubernetes.io/service-name: s{index}}}"))
+        .rest(&format!(
+            "{{addressType: IPv4, ports: [{{name: http, port: 80}}], endpoints: [{{addresses: [10.{}.{}.{last}]}}]}}",
+            index / 250,
+            index % 250
+        ))
 }
 
 fn route(index: usize, timeout: &str) -> Doc {
@@ -75,7 +77,10 @@ fn one_change_in_a_thousand_services_rebuilds_what_it_is_about_and_nothing_else(
         (applied(slice(500, 2)), &["endpoints"]),
         (applied(route(500, "2s")), &["route"]),
         (applied(destination_rule("shop/s500", "{host: s500, subsets: [{name: v2}]}")), &["rule"]),
-        (applied(service("shop/s500", "{selector: {app: s500}, ports: [{name: tcp, port: 80}]}")), &["endpoints", "service"]),
+        (
+            applied(service("shop/s500", "{selector: {app: s500}, ports: [{name: tcp, port: 80}]}")),
+            &["endpoints", "service"],
+        ),
         (vec![deleted("VirtualService", "shop/s500")], &["route"]),
         (vec![deleted("Service", "shop/s500")], &["endpoints", "route", "rule", "service"]),
     ];

@@ -35,8 +35,12 @@ fn prefix(text: &str) -> Option<StringMatch> {
 #[test]
 fn a_delegation_becomes_the_routes_of_the_delegate_in_its_place() {
     let mesh = merged(&[
-        root(&format!("[{{name: first, route: [{{destination: {{host: x}}}}]}}, {{match: [{{uri: {{prefix: /a}}}}], {TO_LEAF}}}]")),
-        leaf("[{name: one, match: [{uri: {prefix: /a/1}}], route: [{destination: {host: y}}]}, {route: [{destination: {host: z}}]}]"),
+        root(&format!(
+            "[{{name: first, route: [{{destination: {{host: x}}}}]}}, {{match: [{{uri: {{prefix: /a}}}}], {TO_LEAF}}}]"
+        )),
+        leaf(
+            "[{name: one, match: [{uri: {prefix: /a/1}}], route: [{destination: {host: y}}]}, {route: [{destination: {host: z}}]}]",
+        ),
     ]);
     let routes = http(&mesh);
     assert_eq!(routes.len(), 3);
@@ -66,7 +70,9 @@ fn the_namespace_of_a_delegate_defaults_to_that_of_the_root() {
 fn names_of_root_and_delegate_are_joined() {
     let mesh = merged(&[
         root(&format!("[{{name: root, match: [{{name: m, uri: {{prefix: /}}}}], {TO_LEAF}}}]")),
-        leaf("[{name: leaf, match: [{name: n, uri: {prefix: /a}}], route: [{destination: {host: y}}]}, {route: [{destination: {host: z}}]}]"),
+        leaf(
+            "[{name: leaf, match: [{name: n, uri: {prefix: /a}}], route: [{destination: {host: y}}]}, {route: [{destination: {host: z}}]}]",
+        ),
     ]);
     let [first, second] = http(&mesh) else { panic!("two routes") };
     assert_eq!(first.name.as_deref(), Some("root-leaf"));
@@ -89,7 +95,9 @@ fn settings_of_the_delegate_win_and_the_root_fills_the_rest() {
 fn matches_are_combined_when_the_delegate_lies_inside_the_root() {
     let mesh = merged(&[
         root(&format!("[{{match: [{{uri: {{prefix: /a}}, headers: {{x: {{exact: '1'}}}}}}], {TO_LEAF}}}]")),
-        leaf("[{match: [{uri: {exact: /a/b}, headers: {y: {exact: '2'}}, method: {exact: GET}}], route: [{destination: {host: y}}]}]"),
+        leaf(
+            "[{match: [{uri: {exact: /a/b}, headers: {y: {exact: '2'}}, method: {exact: GET}}], route: [{destination: {host: y}}]}]",
+        ),
     ]);
     let matched = &http(&mesh)[0].match_[0];
     assert_eq!(matched.uri, Some(StringMatch::Exact("/a/b".into())));
@@ -148,7 +156,9 @@ fn ignore_uri_case_and_the_source_namespace_must_be_equal() {
 fn one_route_that_does_not_fit_takes_no_other_with_it() {
     let mesh = merged(&[
         root(&format!("[{{match: [{{uri: {{prefix: /a}}}}], {TO_LEAF}}}, {{route: [{{destination: {{host: x}}}}]}}]")),
-        leaf("[{match: [{uri: {prefix: /b}}], route: [{destination: {host: y}}]}, {match: [{uri: {prefix: /a/1}}], route: [{destination: {host: z}}]}]"),
+        leaf(
+            "[{match: [{uri: {prefix: /b}}], route: [{destination: {host: y}}]}, {match: [{uri: {prefix: /a/1}}], route: [{destination: {host: z}}]}]",
+        ),
     ]);
     assert_eq!(http(&mesh).len(), 2);
     assert_eq!(complaints(&mesh).len(), 1);

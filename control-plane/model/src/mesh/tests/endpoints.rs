@@ -77,9 +77,9 @@ fn pods_that_are_not_ready_or_have_ended_are_left_out() {
 
 #[test]
 fn a_service_that_publishes_unready_addresses_has_them() {
-    let pod = Doc::new("Pod", "shop/starting").labels("{app: reviews}").rest(
-        "{spec: {}, status: {podIP: 10.1.0.1, conditions: [{type: Ready, status: 'False'}]}}",
-    );
+    let pod = Doc::new("Pod", "shop/starting")
+        .labels("{app: reviews}")
+        .rest("{spec: {}, status: {podIP: 10.1.0.1, conditions: [{type: Ready, status: 'False'}]}}");
     let mesh = mesh(&[reviews("publishNotReadyAddresses: true, ports: [{name: http, port: 80}]"), pod]);
     assert_eq!(found(&mesh, REVIEWS), ["10.1.0.1:80"]);
 }
@@ -112,9 +112,13 @@ fn several_slices_of_one_service_add_up_and_repeat_nothing() {
 fn slice_endpoints_that_are_not_ready_or_terminating_are_left_out() {
     let mesh = mesh(&[
         reviews("ports: [{name: http, port: 9080}]"),
-        slice("shop/reviews-x", "reviews", "[{addresses: [10.1.0.1], conditions: {ready: false}},
+        slice(
+            "shop/reviews-x",
+            "reviews",
+            "[{addresses: [10.1.0.1], conditions: {ready: false}},
             {addresses: [10.1.0.2], conditions: {ready: true, terminating: true}},
-            {addresses: [10.1.0.3], conditions: {ready: true}}, {addresses: [10.1.0.4], conditions: {}}]"),
+            {addresses: [10.1.0.3], conditions: {ready: true}}, {addresses: [10.1.0.4], conditions: {}}]",
+        ),
     ]);
     assert_eq!(found(&mesh, REVIEWS), ["10.1.0.3:8080", "10.1.0.4:8080"]);
 }
@@ -124,7 +128,8 @@ fn slice_ports_are_found_by_the_name_of_the_service_port() {
     let slice = Doc::new("EndpointSlice", "shop/reviews-x").labels("{kubernetes.io/service-name: reviews}").rest(
         "{addressType: IPv4, ports: [{name: metrics, port: 9100}, {name: http, port: 8080}], endpoints: [{addresses: [10.1.0.1]}]}",
     );
-    let mesh = mesh(&[reviews("ports: [{name: http, port: 80}, {name: metrics, port: 90}, {name: gone, port: 91}]"), slice]);
+    let mesh =
+        mesh(&[reviews("ports: [{name: http, port: 80}, {name: metrics, port: 90}, {name: gone, port: 91}]"), slice]);
     let service = mesh.service(REVIEWS, "shop").unwrap();
     assert_eq!(mesh.endpoints(service)[0].ports, [(80, 8080), (90, 9100)]);
 }
@@ -154,7 +159,10 @@ fn a_kubernetes_service_selects_workload_entries_too() {
     let mesh = mesh(&[
         reviews("ports: [{name: http, port: 9080, targetPort: 8080}]"),
         pod("shop/a", "{app: reviews}", "10.1.0.1"),
-        entry("shop/vm", "{address: 10.2.0.1, labels: {app: reviews}, serviceAccount: vm, locality: r/z/s, weight: 3, network: n}"),
+        entry(
+            "shop/vm",
+            "{address: 10.2.0.1, labels: {app: reviews}, serviceAccount: vm, locality: r/z/s, weight: 3, network: n}",
+        ),
         entry("shop/mapped", "{address: 10.2.0.2, labels: {app: reviews}, ports: {http: 7000}}"),
         entry("bar/vm", "{address: 10.2.0.3, labels: {app: reviews}}"),
     ]);
@@ -179,7 +187,8 @@ fn labels_of_a_workload_entry_join_those_of_its_metadata_which_win() {
 
 #[test]
 fn a_static_service_entry_has_its_own_endpoints() {
-    let spec = "{hosts: [db.com], resolution: STATIC, ports: [{number: 5432, name: tcp, protocol: TCP, targetPort: 6000}],
+    let spec =
+        "{hosts: [db.com], resolution: STATIC, ports: [{number: 5432, name: tcp, protocol: TCP, targetPort: 6000}],
         endpoints: [{address: 10.3.0.1}, {address: 10.3.0.2, ports: {tcp: 7000}}, {address: 'unix:///run/db'}]}";
     let mesh = mesh(&[service_entry("shop/db", spec)]);
     assert_eq!(found(&mesh, "db.com"), ["10.3.0.1:6000", "10.3.0.2:7000", "unix:///run/db:0"]);

@@ -124,7 +124,8 @@ pub(super) fn deleted(kind: &str, name: &str) -> Change {
 fn object(document: &Doc, age: u64) -> Object {
     let text = document.to_string();
     let parsed = document::parse("test", &text, &Limits::default());
-    let errors: Vec<String> = parsed.diagnostics.iter().filter(|found| found.is_error()).map(ToString::to_string).collect();
+    let errors: Vec<String> =
+        parsed.diagnostics.iter().filter(|found| found.is_error()).map(ToString::to_string).collect();
     assert!(errors.is_empty(), "{text}\n{}", errors.join("\n"));
     let (mut object, _) = parsed.objects.into_iter().next().expect("one object");
     if !object.meta.has_creation_time() {
@@ -139,7 +140,9 @@ pub(super) fn labels(mapping: &str) -> Labels {
     object(&pod, 1).meta.labels
 }
 
-pub(super) fn hosts<'a>(services: impl IntoIterator<Item = impl std::borrow::Borrow<Arc<Service>> + 'a>) -> Vec<String> {
+pub(super) fn hosts<'a>(
+    services: impl IntoIterator<Item = impl std::borrow::Borrow<Arc<Service>> + 'a>,
+) -> Vec<String> {
     services.into_iter().map(|service| service.borrow().host.to_string()).collect()
 }
 

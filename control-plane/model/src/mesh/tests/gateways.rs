@@ -4,8 +4,9 @@ use super::fixture::{Doc, deleted, labels, mesh};
 use crate::mesh::Mesh;
 
 fn gateway(name: &str, selector: &str) -> Doc {
-    Doc::new("Gateway", name)
-        .spec(&format!("{{selector: {selector}, servers: [{{port: {{number: 80, name: http, protocol: HTTP}}, hosts: ['*']}}]}}"))
+    Doc::new("Gateway", name).spec(&format!(
+        "{{selector: {selector}, servers: [{{port: {{number: 80, name: http, protocol: HTTP}}, hosts: ['*']}}]}}"
+    ))
 }
 
 fn served(mesh: &Mesh, pairs: &str) -> Vec<String> {

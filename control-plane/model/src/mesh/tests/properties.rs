@@ -12,34 +12,46 @@ use crate::mesh_config::MeshConfig;
 use crate::object::{Change, Object, ObjectKey};
 
 const NAMESPACES: [&str; 3] = ["shop", "bar", "istio-system"];
-const HOSTS: [&str; 6] = [
-    "a.shop.svc.cluster.local",
-    "b.shop.svc.cluster.local",
-    "a.bar.svc.cluster.local",
-    "x.com",
-    "y.com",
-    "*.wild.com",
-];
+const HOSTS: [&str; 6] =
+    ["a.shop.svc.cluster.local", "b.shop.svc.cluster.local", "a.bar.svc.cluster.local", "x.com", "y.com", "*.wild.com"];
 
 /// Specifications to draw from, by kind; `rest` holds what stands beside the metadata.
 const SHAPES: &[(&str, &str)] = &[
     ("Service", "spec: {clusterIP: 10.0.0.1, selector: {app: a}, ports: [{name: http, port: 80, targetPort: web}]}"),
     ("Service", "spec: {selector: {app: a, version: v1}, ports: [{name: http, port: 80}, {name: tcp, port: 81}]}"),
     ("Service", "spec: {clusterIP: None, ports: [{name: http, port: 80}]}"),
-    ("ServiceEntry", "spec: {hosts: [x.com, y.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}"),
-    ("ServiceEntry", "spec: {hosts: [x.com], exportTo: ['.'], ports: [{number: 80, name: http}], resolution: STATIC, endpoints: [{address: 10.9.0.1}]}"),
+    (
+        "ServiceEntry",
+        "spec: {hosts: [x.com, y.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}",
+    ),
+    (
+        "ServiceEntry",
+        "spec: {hosts: [x.com], exportTo: ['.'], ports: [{number: 80, name: http}], resolution: STATIC, endpoints: [{address: 10.9.0.1}]}",
+    ),
     ("ServiceEntry", "spec: {hosts: ['*.wild.com'], ports: [{number: 80, name: http, protocol: HTTP}]}"),
-    ("ServiceEntry", "spec: {hosts: [a.shop.svc.cluster.local], ports: [{number: 80, name: http}], resolution: STATIC, workloadSelector: {labels: {app: a}}}"),
-    ("Pod", "spec: {serviceAccountName: p, containers: [{name: c, ports: [{name: web, containerPort: 8080}]}]}, status: {podIP: 10.1.0.1}"),
+    (
+        "ServiceEntry",
+        "spec: {hosts: [a.shop.svc.cluster.local], ports: [{number: 80, name: http}], resolution: STATIC, workloadSelector: {labels: {app: a}}}",
+    ),
+    (
+        "Pod",
+        "spec: {serviceAccountName: p, containers: [{name: c, ports: [{name: web, containerPort: 8080}]}]}, status: {podIP: 10.1.0.1}",
+    ),
     ("Pod", "spec: {}, status: {podIP: 10.1.0.2, conditions: [{type: Ready, status: 'False'}]}"),
     ("WorkloadEntry", "spec: {address: 10.2.0.1, labels: {app: a}, ports: {web: 7000}}"),
     ("WorkloadEntry", "spec: {address: 10.2.0.2, labels: {app: b}, serviceAccount: w}"),
-    ("EndpointSlice", "addressType: IPv4, ports: [{name: http, port: 8080}], endpoints: [{addresses: [10.3.0.1], targetRef: {kind: Pod, name: a}}]"),
+    (
+        "EndpointSlice",
+        "addressType: IPv4, ports: [{name: http, port: 8080}], endpoints: [{addresses: [10.3.0.1], targetRef: {kind: Pod, name: a}}]",
+    ),
     ("EndpointSlice", "addressType: IPv4, ports: [{name: http, port: 8080}], endpoints: [{addresses: [10.3.0.2]}]"),
     ("Endpoints", "subsets: [{addresses: [{ip: 10.4.0.1}], ports: [{name: http, port: 80}]}]"),
     ("VirtualService", "spec: {hosts: [a], http: [{route: [{destination: {host: b}}]}]}"),
     ("VirtualService", "spec: {hosts: ['*.local'], exportTo: ['.'], http: [{route: [{destination: {host: x.com}}]}]}"),
-    ("VirtualService", "spec: {hosts: [x.com], gateways: [shop/a, mesh], http: [{delegate: {name: b, namespace: shop}}]}"),
+    (
+        "VirtualService",
+        "spec: {hosts: [x.com], gateways: [shop/a, mesh], http: [{delegate: {name: b, namespace: shop}}]}",
+    ),
     ("VirtualService", "spec: {http: [{match: [{uri: {prefix: /a}}], route: [{destination: {host: y.com}}]}]}"),
     ("VirtualService", "spec: {hosts: [y.com], gateways: [shop/a], http: [{route: [{destination: {host: a}}]}]}"),
     ("DestinationRule", "spec: {host: a, subsets: [{name: v1}]}"),
@@ -47,8 +59,14 @@ const SHAPES: &[(&str, &str)] = &[
     ("DestinationRule", "spec: {host: x.com, workloadSelector: {matchLabels: {app: a}}, subsets: [{name: v2}]}"),
     ("DestinationRule", "spec: {host: '*', subsets: [{name: v3}]}"),
     ("Sidecar", "spec: {egress: [{hosts: ['./*', '*/x.com']}]}"),
-    ("Sidecar", "spec: {workloadSelector: {labels: {app: a}}, egress: [{port: {number: 80, protocol: HTTP, name: p}, hosts: ['*/*']}]}"),
-    ("Gateway", "spec: {selector: {app: a}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}"),
+    (
+        "Sidecar",
+        "spec: {workloadSelector: {labels: {app: a}}, egress: [{port: {number: 80, protocol: HTTP, name: p}, hosts: ['*/*']}]}",
+    ),
+    (
+        "Gateway",
+        "spec: {selector: {app: a}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}",
+    ),
 ];
 
 /// Every shape under every name, each with a time of its own.
@@ -176,11 +194,15 @@ fn covered(question: &Question, affected: &Affected) -> bool {
             service(host) || affected.destination_rules.iter().any(|pattern| pattern.covers(host))
         }
         Question::Scope { namespace, .. } => scope(namespace),
-        Question::InScope { host, namespace, .. } => service(host) || affected.imports.contains(*host) || scope(namespace),
+        Question::InScope { host, namespace, .. } => {
+            service(host) || affected.imports.contains(*host) || scope(namespace)
+        }
         Question::Listed { host, namespace, .. } => {
             service(host) || affected.imports.contains(&**host) || scope(namespace)
         }
-        Question::GatewayRoutes { gateway, .. } | Question::Gateway { gateway, .. } => affected.gateways.contains(gateway),
+        Question::GatewayRoutes { gateway, .. } | Question::Gateway { gateway, .. } => {
+            affected.gateways.contains(gateway)
+        }
     }
 }
 

@@ -2,12 +2,13 @@
 
 use super::fixture::{Doc, hosts, mesh, service, service_entry};
 use crate::mesh::{
-    AddressOrigin, Location, Protocol, Registry, Resolution, ServiceAddress, TargetPort, address, AddressTable,
+    AddressOrigin, AddressTable, Location, Protocol, Registry, Resolution, ServiceAddress, TargetPort, address,
 };
 
 #[test]
 fn a_kubernetes_service_is_known_under_its_full_name() {
-    let mesh = mesh(&[service("shop/reviews", "{clusterIP: 10.0.0.7, ports: [{name: http, port: 9080, targetPort: 8080}]}")]);
+    let mesh =
+        mesh(&[service("shop/reviews", "{clusterIP: 10.0.0.7, ports: [{name: http, port: 9080, targetPort: 8080}]}")]);
     let reviews = mesh.service("reviews.shop.svc.cluster.local", "shop").unwrap();
     assert_eq!(reviews.registry, Registry::Kubernetes);
     assert_eq!(reviews.addresses, [ServiceAddress::Ip("10.0.0.7".parse().unwrap())]);
@@ -48,9 +49,9 @@ fn an_external_name_service_is_resolved_by_dns() {
 
 #[test]
 fn the_export_annotation_decides_who_sees_a_kubernetes_service() {
-    let mesh = mesh(&[
-        Doc::new("Service", "shop/a").annotations("{networking.istio.io/exportTo: '., bar'}").spec("{ports: [{port: 80}]}"),
-    ]);
+    let mesh = mesh(&[Doc::new("Service", "shop/a")
+        .annotations("{networking.istio.io/exportTo: '., bar'}")
+        .spec("{ports: [{port: 80}]}")]);
     let host = "a.shop.svc.cluster.local";
     assert!(mesh.service(host, "shop").is_some() && mesh.service(host, "bar").is_some());
     assert!(mesh.service(host, "other").is_none());
@@ -58,7 +59,10 @@ fn the_export_annotation_decides_who_sees_a_kubernetes_service() {
 
 #[test]
 fn a_service_entry_gives_one_service_for_each_host() {
-    let mesh = mesh(&[service_entry("shop/ext", "{hosts: [a.com, b.com], ports: [{number: 80, name: http, protocol: HTTP}]}")]);
+    let mesh = mesh(&[service_entry(
+        "shop/ext",
+        "{hosts: [a.com, b.com], ports: [{number: 80, name: http, protocol: HTTP}]}",
+    )]);
     assert_eq!(hosts(mesh.services()), ["a.com", "b.com"]);
 }
 
@@ -71,7 +75,8 @@ fn the_resolution_of_a_service_entry_is_what_it_says_and_none_by_default() {
         ("DNS_ROUND_ROBIN", Resolution::DnsRoundRobin),
     ];
     for (text, resolution) in expected {
-        let spec = format!("{{hosts: [a.com], ports: [{{number: 80, name: http, protocol: HTTP}}], resolution: {text}}}");
+        let spec =
+            format!("{{hosts: [a.com], ports: [{{number: 80, name: http, protocol: HTTP}}], resolution: {text}}}");
         let mesh = mesh(&[service_entry("shop/ext", &spec)]);
         assert_eq!(mesh.service("a.com", "shop").unwrap().resolution, resolution, "{text}");
     }
@@ -164,16 +169,14 @@ fn services_without_an_address_are_listed_until_they_get_one() {
     assert_eq!(b.address_origin, AddressOrigin::Allocated);
     let key = crate::mesh::AddressKey::of(b);
     assert_eq!(b.ips().collect::<Vec<_>>(), [std::net::IpAddr::V4(table.get(&key).unwrap())]);
-    assert!(std::sync::Arc::ptr_eq(
-        before.service("c.com", "shop").unwrap(),
-        after.service("c.com", "shop").unwrap()
-    ));
+    assert!(std::sync::Arc::ptr_eq(before.service("c.com", "shop").unwrap(), after.service("c.com", "shop").unwrap()));
 }
 
 #[test]
 fn an_address_table_given_before_the_service_is_used_when_it_comes() {
     let all = mesh(&[service("shop/a", "{ports: [{port: 80}]}")]);
     let table = address::allocate(&AddressTable::default(), all.unaddressed().cloned()).table;
-    let early = mesh(&[]).with_addresses(table).apply(&super::fixture::changes(&[service("shop/a", "{ports: [{port: 80}]}")]));
+    let early =
+        mesh(&[]).with_addresses(table).apply(&super::fixture::changes(&[service("shop/a", "{ports: [{port: 80}]}")]));
     assert_eq!(early.service("a.shop.svc.cluster.local", "shop").unwrap().address_origin, AddressOrigin::Allocated);
 }

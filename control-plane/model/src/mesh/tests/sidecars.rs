@@ -16,7 +16,8 @@ fn picked(mesh: &Mesh, namespace: &str, pairs: &str) -> String {
 fn world(egress: &str, more: &[Doc]) -> Mesh {
     let mut documents = Vec::new();
     for namespace in ["shop", "bar"] {
-        documents.push(service(&format!("{namespace}/a"), "{ports: [{name: http, port: 80}, {name: http-two, port: 81}]}"));
+        documents
+            .push(service(&format!("{namespace}/a"), "{ports: [{name: http, port: 80}, {name: http-two, port: 81}]}"));
         documents.push(service(&format!("{namespace}/b"), "{ports: [{name: http, port: 80}]}"));
     }
     documents.push(sidecar("shop/default", &format!("{{egress: {egress}}}")));
@@ -64,8 +65,13 @@ fn a_router_ignores_sidecars() {
 
 #[test]
 fn without_a_sidecar_or_without_egress_everything_exported_to_the_namespace_is_seen() {
-    let hidden = Doc::new("Service", "bar/hidden").annotations("{networking.istio.io/exportTo: '.'}").spec("{ports: [{port: 80}]}");
-    let ingress_only = sidecar("shop/default", "{ingress: [{port: {number: 80, protocol: HTTP, name: x}, defaultEndpoint: '127.0.0.1:80'}]}");
+    let hidden = Doc::new("Service", "bar/hidden")
+        .annotations("{networking.istio.io/exportTo: '.'}")
+        .spec("{ports: [{port: 80}]}");
+    let ingress_only = sidecar(
+        "shop/default",
+        "{ingress: [{port: {number: 80, protocol: HTTP, name: x}, defaultEndpoint: '127.0.0.1:80'}]}",
+    );
     let with = world("[{hosts: ['./*']}]", std::slice::from_ref(&hidden)).apply(&changes(&[ingress_only]));
     assert_eq!(seen(&with), ["a.bar 80,81", "a.shop 80,81", "b.bar 80", "b.shop 80"]);
     assert!(!scope(&with).restricts());
@@ -100,7 +106,10 @@ fn a_tilde_imports_nothing_and_with_a_namespace_leaves_hosts_out() {
 
 #[test]
 fn a_dedicated_port_sees_only_services_with_that_port_and_of_them_only_the_port() {
-    let mesh = world("[{port: {number: 81, protocol: HTTP, name: x}, hosts: ['*/*']}, {hosts: ['./b.shop.svc.cluster.local']}]", &[]);
+    let mesh = world(
+        "[{port: {number: 81, protocol: HTTP, name: x}, hosts: ['*/*']}, {hosts: ['./b.shop.svc.cluster.local']}]",
+        &[],
+    );
     assert_eq!(seen(&mesh), ["a.bar 81", "a.shop 81", "b.shop 80"]);
     let scope = scope(&mesh);
     let dedicated = scope.listener_for_port(81).unwrap();
@@ -124,7 +133,10 @@ fn ports_that_two_listeners_see_of_one_service_are_put_together() {
 
 #[test]
 fn an_http_proxy_port_does_not_narrow_services() {
-    let mesh = world("[{port: {number: 15080, protocol: HTTP_PROXY, name: x}, bind: 127.0.0.1, hosts: ['./a.shop.svc.cluster.local']}]", &[]);
+    let mesh = world(
+        "[{port: {number: 15080, protocol: HTTP_PROXY, name: x}, bind: 127.0.0.1, hosts: ['./a.shop.svc.cluster.local']}]",
+        &[],
+    );
     let scope = scope(&mesh);
     assert_eq!(scope.listeners[0].binding, EgressBinding::HttpProxy { number: 15080 });
     assert_eq!(scope.listeners[0].bind.as_deref(), Some("127.0.0.1"));
@@ -165,7 +177,8 @@ fn destinations_of_imported_virtual_services_are_pulled_in_with_the_ports_they_n
     assert_eq!(seen(&all_ports), ["a.bar 80,81"]);
     let one_port = world(egress, &[routed("shop/vs", "[x.com]", "host: a.bar.svc.cluster.local, port: {number: 81}")]);
     assert_eq!(seen(&one_port), ["a.bar 81"]);
-    let wrong_port = world(egress, &[routed("shop/vs", "[x.com]", "host: a.bar.svc.cluster.local, port: {number: 99}")]);
+    let wrong_port =
+        world(egress, &[routed("shop/vs", "[x.com]", "host: a.bar.svc.cluster.local, port: {number: 99}")]);
     assert!(seen(&wrong_port).is_empty());
     let not_imported = world(egress, &[routed("shop/vs", "[y.com]", "host: a.bar.svc.cluster.local")]);
     assert!(seen(&not_imported).is_empty());
@@ -193,13 +206,16 @@ fn an_import_by_namespace_decides_between_services_of_one_host() {
 
 #[test]
 fn what_is_not_exported_is_not_seen_even_when_imported_by_name() {
-    let hidden = Doc::new("Service", "bar/hidden").annotations("{networking.istio.io/exportTo: '.'}").spec("{ports: [{port: 80}]}");
+    let hidden = Doc::new("Service", "bar/hidden")
+        .annotations("{networking.istio.io/exportTo: '.'}")
+        .spec("{ports: [{port: 80}]}");
     assert!(seen(&world("[{hosts: ['bar/hidden.bar.svc.cluster.local']}]", &[hidden])).is_empty());
 }
 
 #[test]
 fn the_outbound_policy_is_that_of_the_sidecar_or_else_of_the_mesh() {
-    let own = mesh(&[sidecar("shop/default", "{egress: [{hosts: ['*/*']}], outboundTrafficPolicy: {mode: REGISTRY_ONLY}}")]);
+    let own =
+        mesh(&[sidecar("shop/default", "{egress: [{hosts: ['*/*']}], outboundTrafficPolicy: {mode: REGISTRY_ONLY}}")]);
     let default = mesh(&[]);
     assert_ne!(scope(&own).outbound, scope(&default).outbound);
     assert_eq!(scope(&default).outbound, default.config().outbound_traffic_policy);

@@ -12,7 +12,9 @@ fn route(name: &str, host: &str) -> Doc {
 fn exported(name: &str, export_to: &str) -> Doc {
     virtual_service(
         name,
-        &format!("{{hosts: [{REVIEWS}], exportTo: {export_to}, http: [{{route: [{{destination: {{host: reviews}}}}]}}]}}"),
+        &format!(
+            "{{hosts: [{REVIEWS}], exportTo: {export_to}, http: [{{route: [{{destination: {{host: reviews}}}}]}}]}}"
+        ),
     )
 }
 
@@ -90,7 +92,8 @@ fn a_more_specific_host_out_of_sight_does_not_hide_a_wildcard() {
 #[test]
 fn one_bound_to_a_gateway_alone_is_not_in_force_in_the_mesh() {
     let bound = |gateways: &str| {
-        let spec = format!("{{hosts: [{REVIEWS}], gateways: {gateways}, http: [{{route: [{{destination: {{host: a}}}}]}}]}}");
+        let spec =
+            format!("{{hosts: [{REVIEWS}], gateways: {gateways}, http: [{{route: [{{destination: {{host: a}}}}]}}]}}");
         mesh(&[virtual_service("shop/a", &spec)])
     };
     assert_eq!(in_force(&bound("[edge]"), "shop", REVIEWS), "none");
@@ -136,7 +139,8 @@ fn gateways_named_in_matches_are_completed_too() {
 
 #[test]
 fn deleting_the_winner_brings_back_the_next() {
-    let first = mesh(&[service("shop/reviews", "{ports: [{port: 80}]}"), route("shop/a", REVIEWS), route("shop/b", REVIEWS)]);
+    let first =
+        mesh(&[service("shop/reviews", "{ports: [{port: 80}]}"), route("shop/a", REVIEWS), route("shop/b", REVIEWS)]);
     assert_eq!(in_force(&first, "shop", REVIEWS), "shop/a");
     let then = first.apply(&[super::fixture::deleted("VirtualService", "shop/a")]);
     assert_eq!(in_force(&then, "shop", REVIEWS), "shop/b");
