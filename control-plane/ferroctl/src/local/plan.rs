@@ -1,0 +1,247 @@
+//! Which processes a mesh file asks for, with every address and argument: pure, so that `up` only has to make it so.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+
+use super::groups::{Group, Groups};
+use super::mesh_file::{Gateway, MeshFile, Workload};
+
+/// How workloads are kept apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Mode {
+    /// One loopback address a workload, HTTP proxy on port 15007; needs no privileges.
+    Loopback,
+    /// One network namespace a workload with iptables and DNS capture, as a pod has; needs root.
+    Netns,
+}
+
+/// The programs of a mesh and where its state lives.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    pub(crate) bin: PathBuf,
+    pub(crate) state: PathBuf,
+    /// The first two octets of every address, in network order.
+    pub(crate) range: [u8; 2],
+    pub(crate) mode: Mode,
+}
+
+/// One process to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Process {
+    /// Unique in the mesh: `ferrod`, `product-v1.agent`, `product-v1.app`.
+    pub(crate) name: String,
+    pub(crate) argv: Vec<String>,
+    pub(crate) env: BTreeMap<String, String>,
+    /// The network namespace it lives in, if not the machine's own.
+    pub(crate) netns: Option<String>,
+}
+
+/// A sidecar or gateway, with its application if it has one.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) namespace: String,
+    pub(crate) ip: Ipv4Addr,
+    pub(crate) netns: Option<String>,
+    pub(crate) agent: Process,
+    pub(crate) app: Option<Process>,
+    /// The port of the application within the mesh.
+    pub(crate) port: Option<u16>,
+}
+
+/// Everything a mesh runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) ferrod: Process,
+    /// Where ferrod's API answers.
+    pub(crate) server: String,
+    pub(crate) members: Vec<Member>,
+}
+
+impl Layout {
+    /// The address of the n-th member; 0 is ferrod's or the bridge's.
+    pub(super) fn address(&self, index: usize) -> Result<Ipv4Addr> {
+        let index = u16::try_from(index + 1).ok().filter(|n| *n < 0xfff0).context("a local mesh has at most 65,000 members")?;
+        let [third, fourth] = index.to_be_bytes();
+        Ok(Ipv4Addr::new(self.range[0], self.range[1], third, fourth))
+    }
+
+    fn program(&self, name: &str) -> String {
+        let own = self.bin.join(name);
+        if own.exists() { own.display().to_string() } else { name.to_owned() }
+    }
+
+    fn ferrod_socket(&self) -> PathBuf {
+        self.state.join("ferrod.sock")
+    }
+}
+
+/// Lays out a mesh.
+///
+/// # Errors
+/// A workload names a WorkloadGroup that the policies do not hold, or there are too many members.
+pub(crate) fn plan(mesh: &MeshFile, groups: &Groups, layout: &Layout) -> Result<Plan> {
+    let mut members = Vec::new();
+    for gateway in &mesh.spec.gateways {
+        members.push(gateway_member(gateway, members.len() + 1, layout)?);
+    }
+    for workload in &mesh.spec.workloads {
+        let group = find_group(workload, groups)?;
+        for replica in 0..workload.replicas {
+            let name = if workload.replicas == 1 { workload.name.clone() } else { format!("{}-{replica}", workload.name) };
+            members.push(workload_member(workload, &name, group, members.len() + 1, layout)?);
+        }
+    }
+    // ferrod stays on loopback in both modes; captured workloads reach it through its unix socket.
+    let address = Ipv4Addr::new(127, layout.range[1], 0, 1);
+    Ok(Plan { ferrod: ferrod(mesh, address, layout), server: format!("http://{address}:8080"), members })
+}
+
+fn find_group<'a>(workload: &Workload, groups: &'a Groups) -> Result<&'a Group> {
+    let key = (workload.namespace.clone(), workload.group.clone());
+    let Some(group) = groups.get(&key) else {
+        let known: Vec<_> = groups.keys().map(|(ns, name)| format!("{ns}/{name}")).collect();
+        bail!(
+            "workload `{}` names WorkloadGroup {}/{}, which the policies do not hold; known: {}",
+            workload.name,
+            key.0,
+            key.1,
+            if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+        );
+    };
+    Ok(group)
+}
+
+fn ferrod(mesh: &MeshFile, address: Ipv4Addr, layout: &Layout) -> Process {
+    let mut argv = vec![layout.program("ferrod")];
+    for policy in mesh.policies() {
+        argv.extend(["--config".to_owned(), path(&policy)]);
+    }
+    if let Some(config) = &mesh.spec.mesh_config {
+        argv.extend(["--mesh-config".to_owned(), path(&mesh.folder.join(config))]);
+    }
+    argv.extend(["--data-dir".to_owned(), path(&layout.state.join("ferrod"))]);
+    argv.extend(["--bind".to_owned(), address.to_string()]);
+    argv.extend(["--xds-socket".to_owned(), path(&layout.ferrod_socket())]);
+    argv.extend(["--wasm-module".to_owned(), path(&layout.bin.join("ferro_filters.wasm"))]);
+    Process { name: "ferrod".to_owned(), argv, env: BTreeMap::new(), netns: None }
+}
+
+fn workload_member(workload: &Workload, name: &str, group: &Group, index: usize, layout: &Layout) -> Result<Member> {
+    let ip = layout.address(index)?;
+    let netns = netns_name(layout, index);
+    let local_port = match layout.mode {
+        Mode::Netns => workload.port,
+        // One machine, one loopback interface: the application gets a port of its own there.
+        Mode::Loopback => 30_000 + u16::try_from(index).context("too many members")?,
+    };
+    let mut agent = agent(name, &workload.namespace, ip, "sidecar", layout);
+    agent.extend(["--group".to_owned(), workload.group.clone()]);
+    agent.extend(["--service-account".to_owned(), group.service_account.clone()]);
+    agent.extend(["--labels".to_owned(), labels(&group.labels)]);
+    if layout.mode == Mode::Loopback {
+        agent.extend(["--app-port".to_owned(), format!("{}={local_port}", workload.port)]);
+    }
+    if let Some(probe) = &group.probe {
+        agent.extend(["--probe".to_owned(), probe.clone()]);
+    }
+    let argv = workload.command.iter().map(|word| fill(word, name, ip, local_port)).collect();
+    let app = app(name, argv, workload, ip, local_port, layout, netns.clone());
+    Ok(Member {
+        name: name.to_owned(),
+        namespace: workload.namespace.clone(),
+        ip,
+        netns: netns.clone(),
+        agent: Process { name: format!("{name}.agent"), argv: agent, env: BTreeMap::new(), netns },
+        app: Some(app),
+        port: Some(workload.port),
+    })
+}
+
+fn app(
+    name: &str,
+    mut argv: Vec<String>,
+    workload: &Workload,
+    ip: Ipv4Addr,
+    port: u16,
+    layout: &Layout,
+    netns: Option<String>,
+) -> Process {
+    if let Some(program) = argv.first_mut() {
+        *program = layout.program(program);
+    }
+    let mut env = workload.env.clone();
+    env.insert("PORT".to_owned(), port.to_string());
+    if layout.mode == Mode::Loopback {
+        let proxy = format!("http://{ip}:15007");
+        env.insert("HTTP_PROXY".to_owned(), proxy.clone());
+        env.insert("http_proxy".to_owned(), proxy);
+    }
+    Process { name: format!("{name}.app"), argv, env, netns }
+}
+
+fn gateway_member(gateway: &Gateway, index: usize, layout: &Layout) -> Result<Member> {
+    let ip = layout.address(index)?;
+    let netns = netns_name(layout, index);
+    let mut agent = agent(&gateway.name, &gateway.namespace, ip, "router", layout);
+    agent.extend(["--labels".to_owned(), labels(&gateway.labels)]);
+    Ok(Member {
+        name: gateway.name.clone(),
+        namespace: gateway.namespace.clone(),
+        ip,
+        netns: netns.clone(),
+        agent: Process { name: format!("{}.agent", gateway.name), argv: agent, env: BTreeMap::new(), netns },
+        app: None,
+        port: None,
+    })
+}
+
+fn agent(name: &str, namespace: &str, ip: Ipv4Addr, kind: &str, layout: &Layout) -> Vec<String> {
+    let capture = match layout.mode {
+        Mode::Loopback => "none",
+        Mode::Netns => "redirect",
+    };
+    let pairs = [
+        ("--ferrod", format!("unix:{}", path(&layout.ferrod_socket()))),
+        ("--envoy", path(&layout.bin.join("envoy"))),
+        ("--state-dir", path(&member_state(&layout.state, name))),
+        ("--ip", ip.to_string()),
+        ("--workload", name.to_owned()),
+        ("--namespace", namespace.to_owned()),
+        ("--kind", kind.to_owned()),
+        ("--capture", capture.to_owned()),
+        ("--concurrency", "1".to_owned()),
+        ("--drain-seconds", "5".to_owned()),
+    ];
+    let words = pairs.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]);
+    std::iter::once(layout.program("ferro-agent")).chain(words).collect()
+}
+
+/// Where a member's agent keeps its state and Envoy's log.
+pub(crate) fn member_state(state: &Path, member: &str) -> PathBuf {
+    state.join("workloads").join(member)
+}
+
+fn netns_name(layout: &Layout, index: usize) -> Option<String> {
+    (layout.mode == Mode::Netns).then(|| format!("fm{}x{}-{index}", layout.range[0], layout.range[1]))
+}
+
+fn labels(labels: &BTreeMap<String, String>) -> String {
+    labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
+}
+
+fn fill(word: &str, name: &str, ip: Ipv4Addr, port: u16) -> String {
+    word.replace("$PORT", &port.to_string()).replace("$IP", &ip.to_string()).replace("$NAME", name)
+}
+
+fn path(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests;

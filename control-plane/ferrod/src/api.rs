@@ -1,0 +1,128 @@
+//! The admin API, `/ready` and `/debug`: HTTP on loopback.
+
+mod objects;
+mod proxies;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use ferro_api::{Refusal, Version};
+use ferro_store::Store;
+use ferro_store::source::file::FileStatus;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::control::Control;
+
+/// The largest request: a file of policy may be as large (`Limits::file_bytes`).
+const BODY_LIMIT: usize = 16 << 20;
+
+/// What the handlers work on.
+#[derive(Clone)]
+pub struct Api {
+    /// Pipeline, registrations, metrics.
+    pub control: Arc<Control>,
+    /// Objects and revisions.
+    pub store: Store,
+    /// The streams.
+    pub xds: ferro_xds::server::Server,
+    /// What is wrong with the policy files.
+    pub files: watch::Receiver<FileStatus>,
+}
+
+/// A refusal with its status.
+pub(crate) struct Failure(StatusCode, Refusal);
+
+impl Failure {
+    pub(crate) fn new(status: StatusCode, error: impl ToString) -> Self {
+        Self(status, Refusal { error: error.to_string(), diagnostics: Vec::new() })
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        (self.0, Json(self.1)).into_response()
+    }
+}
+
+/// The admin API.
+pub fn router(api: Api) -> Router {
+    Router::new()
+        .route("/ready", get(ready))
+        .route("/api/v1/version", get(version))
+        .route("/api/v1/apply", post(objects::apply))
+        .route("/api/v1/objects", get(objects::list))
+        .route("/api/v1/objects/{kind}/{namespace}/{name}", get(objects::one).delete(objects::delete))
+        .route("/api/v1/revisions", get(objects::revisions))
+        .route("/api/v1/diagnostics", get(diagnostics))
+        .route("/api/v1/proxies", get(proxies::list))
+        .route("/debug/syncz", get(proxies::list))
+        .route("/debug/config_dump", get(proxies::config_dump))
+        .layer(axum::extract::DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(api)
+}
+
+/// `/metrics` and `/version`, on a port of their own.
+pub fn metrics_router(api: Api) -> Router {
+    Router::new().route("/metrics", get(metrics)).route("/version", get(version)).with_state(api)
+}
+
+async fn ready(State(api): State<Api>) -> Response {
+    match *api.control.served().borrow() {
+        Some(revision) => format!("ready at revision {revision}\n").into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "the policy sources are not read yet\n").into_response(),
+    }
+}
+
+async fn version() -> Json<Version> {
+    Json(Version {
+        component: "ferrod".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        protocol: ferro_xds_protos::PROTOCOL_VERSION,
+        store_format: ferro_store::STORE_FORMAT,
+    })
+}
+
+async fn metrics(State(api): State<Api>) -> String {
+    let snapshot = api.store.snapshot();
+    let metrics = api.control.metrics();
+    metrics.objects.reset();
+    for kind in ferro_model::ObjectKind::ALL {
+        let count = snapshot.of_kind(*kind).count();
+        metrics.objects.with_label_values(&[kind.as_str()]).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+    let rejected = api.files.borrow().count(ferro_model::Severity::Error);
+    metrics.rejected_configs.set(i64::try_from(rejected).unwrap_or(i64::MAX));
+    metrics.render()
+}
+
+/// Everything that is wrong right now: files first, then what translation found.
+async fn diagnostics(State(api): State<Api>) -> Json<Vec<Value>> {
+    let status = api.files.borrow().clone();
+    let of_files = status.diagnostics().filter_map(|diagnostic| serde_json::to_value(diagnostic).ok());
+    let mut all: Vec<Value> = of_files.collect();
+    for finding in api.control.findings() {
+        all.push(serde_json::json!({
+            "severity": "warning",
+            "code": finding.code.as_str(),
+            "object": finding.object.as_ref().map(ToString::to_string),
+            "field": finding.field,
+            "message": finding.message,
+        }));
+    }
+    for unsupported in status.files.values().flat_map(|report| &report.unsupported) {
+        all.push(serde_json::json!({
+            "severity": "warning",
+            "code": "unsupported-kind",
+            "object": format!("{} {}/{}", unsupported.kind, unsupported.namespace, unsupported.name),
+            "file": unsupported.location.file,
+            "line": unsupported.location.line,
+            "message": format!("{} {} is not supported yet and has no effect", unsupported.api_version, unsupported.kind),
+        }));
+    }
+    Json(all)
+}

@@ -1,0 +1,209 @@
+//! Joins the pipeline, the registrations and the xDS server: the [`Source`] of every stream.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use ferro_model::mesh::AddressTable;
+use ferro_model::{Change, ObjectKey, ObjectKind, Spec};
+use ferro_translate::{Finding, Proxy};
+use ferro_xds::{Attachment, Refusal, SessionEvent, Snapshot, Source, StreamId, Variant, What};
+use ferro_xds_protos::envoy::envoy::config::core::v3::Node;
+use tokio::sync::{Notify, watch};
+use tracing::{debug, info, warn};
+
+use crate::metrics::Metrics;
+use crate::node;
+use crate::pipeline::{Pipeline, Published};
+use crate::registration::{Action, Health, Registrations};
+
+/// What ferrod knows of everyone connected. One lock: every critical section is a few map operations, but for the first
+/// proxy of a view, whose view is translated in it.
+#[derive(Debug)]
+pub struct Control {
+    state: Mutex<State>,
+    /// The revision that the views show; `None` until the sources were read once.
+    served: watch::Sender<Option<u64>>,
+    registrations: Notify,
+    metrics: Metrics,
+}
+
+#[derive(Debug)]
+struct State {
+    pipeline: Pipeline,
+    registrations: Registrations,
+    nodes: HashMap<StreamId, Arc<Node>>,
+}
+
+// === impl Control ===
+
+impl Control {
+    /// Serves nobody until [`Self::serve_revision`] is called for the first time.
+    pub fn new(pipeline: Pipeline, metrics: Metrics) -> Self {
+        let state = State { pipeline, registrations: Registrations::default(), nodes: HashMap::new() };
+        Self { state: Mutex::new(state), served: watch::Sender::new(None), registrations: Notify::new(), metrics }
+    }
+
+    /// The metrics of the process.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The revision in force, once there is one.
+    pub fn served(&self) -> watch::Receiver<Option<u64>> {
+        self.served.subscribe()
+    }
+
+    /// Takes changes into the mesh and publishes what they touch.
+    pub fn apply(&self, changes: &[Change], addresses: Option<AddressTable>) -> Published {
+        let started = Instant::now();
+        let mut state = self.lock();
+        let published = state.pipeline.apply(changes, addresses);
+        for key in changes.iter().map(Change::key).filter(|key| key.kind == ObjectKind::WorkloadGroup) {
+            state.registrations.group_changed(&key.namespace, &key.name);
+        }
+        self.metrics.views.set(i64::try_from(state.pipeline.parts()).unwrap_or(i64::MAX));
+        drop(state);
+        self.metrics.convergence.observe(started.elapsed().as_secs_f64());
+        self.registrations.notify_one();
+        debug!(?published, changes = changes.len(), elapsed = ?started.elapsed(), "published");
+        published
+    }
+
+    /// From now on streams are served, and show this revision.
+    pub fn serve_revision(&self, revision: u64) {
+        self.metrics.revision.set(i64::try_from(revision).unwrap_or(i64::MAX));
+        self.served.send_replace(Some(revision));
+    }
+
+    /// Looks at the pipeline.
+    pub fn with_pipeline<T>(&self, look: impl FnOnce(&Pipeline) -> T) -> T {
+        look(&self.lock().pipeline)
+    }
+
+    /// What translation has to say about the objects in force.
+    pub fn findings(&self) -> Vec<Finding> {
+        self.lock().pipeline.findings()
+    }
+
+    /// The node behind a stream.
+    pub fn node(&self, stream: StreamId) -> Option<Arc<Node>> {
+        self.lock().nodes.get(&stream).cloned()
+    }
+
+    /// What a stream is given.
+    pub fn snapshot_of(&self, stream: StreamId) -> Option<Arc<Snapshot>> {
+        self.lock().pipeline.snapshot_of(stream)
+    }
+
+    /// Changes the registrations.
+    pub fn with_registrations<T>(&self, change: impl FnOnce(&mut Registrations) -> T) -> T {
+        change(&mut self.lock().registrations)
+    }
+
+    /// The document to write for an action, or `None` while its WorkloadGroup is not there.
+    pub fn entry_of(&self, action: &Action) -> Option<Result<ferro_model::Object, crate::entry::InvalidEntry>> {
+        let Action::Put(said, health) = action else { return None };
+        let state = self.lock();
+        let key = ObjectKey::new(ObjectKind::WorkloadGroup, Arc::clone(&said.namespace), Arc::clone(&said.group));
+        let Some(Spec::WorkloadGroup(group)) = state.pipeline.mesh().object(&key).map(|object| &object.spec) else { return None };
+        Some(crate::entry::entry(group, said, health))
+    }
+
+    /// Wakes when registrations are to be written.
+    pub async fn registrations_changed(&self) {
+        self.registrations.notified().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock was held has ended its task and with it the process; what follows is shutdown.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn detach(&self, stream: StreamId) {
+        let mut state = self.lock();
+        state.pipeline.detach(stream);
+        state.nodes.remove(&stream);
+        state.registrations.disconnected(stream, Instant::now());
+        let connected = state.nodes.len();
+        drop(state);
+        self.metrics.connected.set(i64::try_from(connected).unwrap_or(i64::MAX));
+        self.registrations.notify_one();
+    }
+
+    fn reported(&self, stream: StreamId, health: Health) {
+        self.lock().registrations.reported(stream, health);
+        self.registrations.notify_one();
+    }
+}
+
+/// Takes a stream out of the control when its session ends.
+struct Attached {
+    control: Arc<Control>,
+    stream: StreamId,
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        self.control.detach(self.stream);
+    }
+}
+
+/// The [`Source`] over a shared control.
+#[derive(Debug)]
+pub struct ControlSource(pub Arc<Control>);
+
+impl Source for ControlSource {
+    fn attach(&self, stream: StreamId, node: &Arc<Node>, variant: Variant) -> Result<Attachment, Refusal> {
+        if self.0.served.borrow().is_none() {
+            return Err(Refusal::NotSynced);
+        }
+        let proxy = Proxy::from_node(node, node::variant(variant)).map_err(|error| Refusal::Invalid(error.to_string()))?;
+        let announcement = node::announcement(node, &proxy);
+        info!(%stream, node = %proxy.id, ?variant, "connected");
+        let mut state = self.0.lock();
+        if let Some(announcement) = announcement {
+            let key = ObjectKey::new(ObjectKind::WorkloadGroup, Arc::clone(&announcement.namespace), Arc::clone(&announcement.group));
+            let probed = match state.pipeline.mesh().object(&key).map(|object| &object.spec) {
+                Some(Spec::WorkloadGroup(group)) => group.probe.is_some(),
+                // Whether the group has a probe is not known yet: nothing is sent to it before its agent says so.
+                _ => true,
+            };
+            state.registrations.connected(stream, announcement, probed);
+        }
+        let snapshots = state.pipeline.attach(stream, proxy);
+        state.nodes.insert(stream, Arc::clone(node));
+        let connected = state.nodes.len();
+        drop(state);
+        self.0.metrics.connected.set(i64::try_from(connected).unwrap_or(i64::MAX));
+        self.0.registrations.notify_one();
+        let guard = Box::new(Attached { control: Arc::clone(&self.0), stream });
+        Ok(Attachment { snapshots, guard })
+    }
+
+    fn observe(&self, event: SessionEvent) {
+        let metrics = &self.0.metrics;
+        match event.what {
+            What::Sent { kind, bytes, .. } => {
+                metrics.pushes.with_label_values(&[kind.short()]).inc();
+                metrics.bytes.with_label_values(&[kind.short()]).inc_by(u64::try_from(bytes).unwrap_or(u64::MAX));
+            }
+            What::Nacked { kind, status, items, .. } => {
+                metrics.rejects.with_label_values(&[kind.short()]).inc();
+                let names: Vec<&str> = items.iter().map(|item| &*item.name).take(10).collect();
+                warn!(node = %event.node, kind = kind.short(), ?names, reason = %status.message, "refused by the proxy; held back until it changes");
+            }
+            What::Suspected { kind, names } => {
+                warn!(node = %event.node, kind = kind.short(), ?names, "neither accepted nor refused in time; taken back from this proxy");
+            }
+            What::Health { error } => {
+                let health = error.map_or(Health::Healthy, |status| Health::Unhealthy(status.message));
+                info!(node = %event.node, ?health, "workload health");
+                self.0.reported(event.stream, health);
+            }
+            What::UnknownType { type_url } => warn!(node = %event.node, type_url, "asked for a type nobody serves"),
+            What::Closed { reason } => info!(node = %event.node, stream = %event.stream, %reason, "disconnected"),
+            What::Opened { .. } | What::Subscribed { .. } | What::Acked { .. } => {}
+        }
+    }
+}

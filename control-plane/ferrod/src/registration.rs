@@ -1,0 +1,199 @@
+//! Which workloads announced themselves: a pure state machine.
+//!
+//! ```text
+//!            connects with AUTO_REGISTER_GROUP
+//! (unknown) ─────────────────────────────────► present ──── last stream ends ────► leaving(since)
+//!                                                 ▲                                   │      │
+//!                                                 └──────── connects again ───────────┘      │ grace over
+//!                                                                                            ▼
+//!                                                                                        (unknown)
+//! ```
+//!
+//! Being present or leaving, a workload has a WorkloadEntry; its health is what its agent reported last. A group with a
+//! probe makes a workload unhealthy until the first good report: nothing is sent to an application that may not be up.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ferro_xds::StreamId;
+
+/// How long a workload stays after its last stream ended (Istio's `PILOT_WORKLOAD_ENTRY_GRACE_PERIOD`).
+pub const GRACE: Duration = Duration::from_secs(10);
+/// After a restart of ferrod, agents may take their longest backoff to come back.
+pub const GRACE_AFTER_RESTART: Duration = Duration::from_secs(45);
+
+/// What identifies a registered workload: the object it makes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryName {
+    /// The namespace.
+    pub namespace: Arc<str>,
+    /// `<group>-<address>`.
+    pub name: Arc<str>,
+}
+
+/// What an agent says about the workload it stands beside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    /// The WorkloadGroup, in the workload's namespace.
+    pub group: Arc<str>,
+    /// The workload's namespace.
+    pub namespace: Arc<str>,
+    /// Its address in the mesh.
+    pub address: Arc<str>,
+    /// The node id of its proxy.
+    pub node: Arc<str>,
+    /// Labels of the instance, over those of the group.
+    pub labels: BTreeMap<String, String>,
+    /// `region/zone/subzone`, if it has one.
+    pub locality: Option<String>,
+}
+
+/// The health of a workload as its agent reported it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It has a probe and no result yet.
+    Unknown,
+    /// It answers.
+    Healthy,
+    /// It does not; the agent's words.
+    Unhealthy(String),
+}
+
+/// What is to be written to the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The entry exists and looks like this.
+    Put(Announcement, Health),
+    /// The entry is gone.
+    Remove(EntryName, Arc<str>),
+}
+
+/// Every registered workload, and what of it is not written yet: the newest per entry, so nothing queues.
+#[derive(Debug, Default)]
+pub struct Registrations {
+    entries: BTreeMap<EntryName, Entry>,
+    streams: HashMap<StreamId, EntryName>,
+    pending: BTreeMap<EntryName, Action>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    node: Arc<str>,
+    announcement: Option<Announcement>,
+    health: Health,
+    streams: BTreeSet<StreamId>,
+    leaves_at: Option<Instant>,
+}
+
+// === impl Announcement ===
+
+impl Announcement {
+    /// The name of the WorkloadEntry it makes.
+    pub fn entry(&self) -> EntryName {
+        let name = format!("{}-{}", self.group, self.address).replace(':', "-");
+        EntryName { namespace: Arc::clone(&self.namespace), name: name.into() }
+    }
+}
+
+// === impl Registrations ===
+
+impl Registrations {
+    /// Entries found in the store at start: their agents are expected back.
+    pub fn resume(&mut self, entries: impl IntoIterator<Item = (EntryName, Arc<str>)>, now: Instant) {
+        for (name, node) in entries {
+            let leaves_at = Some(now + GRACE_AFTER_RESTART);
+            self.entries.insert(name, Entry { node, announcement: None, health: Health::Healthy, streams: BTreeSet::new(), leaves_at });
+        }
+    }
+
+    /// An agent connected. `probed`: its group has a probe.
+    pub fn connected(&mut self, stream: StreamId, announcement: Announcement, probed: bool) {
+        let name = announcement.entry();
+        self.streams.insert(stream, name.clone());
+        let fresh = if probed { Health::Unknown } else { Health::Healthy };
+        let entry = self.entries.entry(name.clone()).or_insert_with(|| Entry {
+            node: Arc::clone(&announcement.node),
+            announcement: None,
+            health: fresh,
+            streams: BTreeSet::new(),
+            leaves_at: None,
+        });
+        entry.streams.insert(stream);
+        entry.leaves_at = None;
+        if entry.announcement.as_ref() == Some(&announcement) {
+            return;
+        }
+        entry.node = Arc::clone(&announcement.node);
+        entry.announcement = Some(announcement.clone());
+        self.pending.insert(name, Action::Put(announcement, entry.health.clone()));
+    }
+
+    /// A stream ended; its workload leaves unless it comes back in time.
+    pub fn disconnected(&mut self, stream: StreamId, now: Instant) {
+        let Some(entry) = self.streams.remove(&stream).and_then(|name| self.entries.get_mut(&name)) else { return };
+        entry.streams.remove(&stream);
+        if entry.streams.is_empty() {
+            entry.leaves_at = Some(now + GRACE);
+        }
+    }
+
+    /// An agent reported the health of its workload.
+    pub fn reported(&mut self, stream: StreamId, health: Health) {
+        let Some(name) = self.streams.get(&stream) else { return };
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        if entry.health != health {
+            entry.health = health;
+            Self::rewrite(&mut self.pending, name, entry);
+        }
+    }
+
+    /// The WorkloadGroup changed: its entries are written anew.
+    pub fn group_changed(&mut self, namespace: &str, group: &str) {
+        for (name, entry) in &self.entries {
+            if entry.announcement.as_ref().is_some_and(|said| &*said.namespace == namespace && &*said.group == group) {
+                Self::rewrite(&mut self.pending, name, entry);
+            }
+        }
+    }
+
+    /// Lets go of what left for good by `now`.
+    pub fn expire(&mut self, now: Instant) {
+        let pending = &mut self.pending;
+        self.entries.retain(|name, entry| {
+            let stays = entry.leaves_at.is_none_or(|at| at > now);
+            if !stays {
+                pending.insert(name.clone(), Action::Remove(name.clone(), Arc::clone(&entry.node)));
+            }
+            stays
+        });
+    }
+
+    /// What is to be written; it is the caller's from now on.
+    pub fn take_pending(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.pending).into_values().collect()
+    }
+
+    /// Gives back what could not be written, unless something newer is to be written instead.
+    pub fn put_back(&mut self, action: Action) {
+        let name = match &action {
+            Action::Put(announcement, _) => announcement.entry(),
+            Action::Remove(name, _) => name.clone(),
+        };
+        self.pending.entry(name).or_insert(action);
+    }
+
+    fn rewrite(pending: &mut BTreeMap<EntryName, Action>, name: &EntryName, entry: &Entry) {
+        if let Some(announcement) = &entry.announcement {
+            pending.insert(name.clone(), Action::Put(announcement.clone(), entry.health.clone()));
+        }
+    }
+
+    /// When [`Self::expire`] has something to do next.
+    pub fn next_expiry(&self) -> Option<Instant> {
+        self.entries.values().filter_map(|entry| entry.leaves_at).min()
+    }
+}
+
+#[cfg(test)]
+mod tests;

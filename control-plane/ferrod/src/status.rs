@@ -1,0 +1,51 @@
+//! Sessions as `proxy-status` shows them.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use ferro_api::{ProxyStatus, TypeStatus};
+use ferro_xds::{KindStatus, SessionStatus, Snapshot, Variant};
+use ferro_xds_protos::envoy::envoy::config::core::v3::Node;
+
+use crate::node;
+
+/// One connected proxy.
+pub fn proxy(status: &SessionStatus, node: &Node, snapshot: &Snapshot, now: Instant) -> ProxyStatus {
+    let mut parts = status.node.split('~');
+    let (kind, address, name) = (parts.next(), parts.next(), parts.next());
+    let instance_ips = node::text(node, "INSTANCE_IPS").or(address).unwrap_or_default();
+    let types: BTreeMap<String, TypeStatus> =
+        status.kinds.iter().map(|kind| (kind.kind.short().to_owned(), of_type(kind, snapshot))).collect();
+    ProxyStatus {
+        id: status.node.to_string(),
+        name: name.unwrap_or(&status.node).to_owned(),
+        proxy_type: kind.unwrap_or_default().to_owned(),
+        version: node::text(node, "ISTIO_VERSION").unwrap_or_default().to_owned(),
+        protocol: match status.variant {
+            Variant::Delta => "delta",
+            Variant::Sotw => "sotw",
+        }
+        .to_owned(),
+        addresses: instance_ips.split(',').filter(|ip| !ip.is_empty()).map(str::to_owned).collect(),
+        connected_s: now.saturating_duration_since(status.since).as_secs(),
+        types,
+    }
+}
+
+fn of_type(status: &KindStatus, snapshot: &Snapshot) -> TypeStatus {
+    let nonce = |sent: &Option<ferro_xds::Sent>| sent.as_ref().map(|sent| sent.nonce.to_string()).unwrap_or_default();
+    let (sent, acked) = (nonce(&status.sent), nonce(&status.acked));
+    let state = match (&status.nack, &status.sent) {
+        (Some(_), _) => "NACKED",
+        (None, None) if status.stale_count == 0 => "NOT SENT",
+        (None, Some(_)) if sent == acked && status.stale_count == 0 => "SYNCED",
+        _ => "STALE",
+    };
+    TypeStatus {
+        state: state.to_owned(),
+        resources: if status.wildcard { snapshot.len(status.kind) } else { status.subscribed },
+        sent,
+        acked,
+        nack: status.nack.as_ref().map(|nack| nack.message.clone()),
+    }
+}
