@@ -20,5 +20,5 @@ pub use event::{Closed, HEALTH_TYPE_URL, Item, SessionEvent, StreamId, StreamSco
 pub use interest::Interest;
 pub use limits::Limits;
 pub use snapshot::{Coverage, Lookup, ResourceSet, Snapshot, TypeSet, Update};
-pub use source::{Attachment, Refusal, Source};
+pub use source::{Attachment, Refusal, SharedView, Source};
 pub use status::{KindStatus, Nack, Sent, SessionStatus};

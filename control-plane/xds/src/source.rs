@@ -5,6 +5,10 @@ use tokio::sync::watch;
 
 use crate::{SessionEvent, Snapshot, StreamId, Variant};
 
+mod shared_view;
+
+pub use shared_view::SharedView;
+
 /// Where a server's streams get what they send.
 pub trait Source: Send + Sync + 'static {
     /// A client came. Called once a stream, with the node of its first message; it must not block.
