@@ -6,7 +6,8 @@
 //! ```
 
 use std::{
-    fs, io,
+    fs::{self, File, TryLockError},
+    io,
     net::SocketAddr,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
@@ -52,6 +53,12 @@ pub enum StartError {
         #[source]
         reason: io::Error,
     },
+    /// Another agent works in the state folder.
+    #[error("another agent uses the state folder {path}; choose another --state-dir")]
+    StateDirTaken {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Envoy cannot be run.
     #[error("cannot run Envoy")]
     Envoy(#[source] EnvoyError),
@@ -91,6 +98,8 @@ pub struct App {
     dns: DnsProxy<NameTable>,
     status: TcpListener,
     readiness: TcpListener,
+    /// Kept open, and with it locked, as long as the agent lives.
+    _state_lock: File,
 }
 
 // === impl App ===
@@ -102,15 +111,15 @@ impl App {
     /// # Errors
     /// See [`StartError`].
     pub async fn bind(config: Config, launcher: PathBuf, shutdown: CancellationToken) -> Result<Self, StartError> {
-        make_state_dir(&config.state_dir)?;
+        let state_lock = take_state_dir(&config.state_dir)?;
+        let public = config.public_address();
+        let status = bind_tcp("metrics and status", SocketAddr::new(public, config.ports.status)).await?;
+        let readiness = bind_tcp("readiness", SocketAddr::new(public, config.ports.readiness)).await?;
         let text = format!("{:#}\n", bootstrap(&config));
         let runner = Runner::new(&config, &text, launcher).await.map_err(StartError::Envoy)?;
         let relay = Relay::new(relay_config(&config, &runner, &text)).map_err(StartError::Relay)?;
         let dns_stats = Arc::new(DnsStats::default());
         let dns = bind_dns(&config, &relay, Arc::clone(&dns_stats)).await?;
-        let public = config.public_address();
-        let status = bind_tcp("metrics and status", SocketAddr::new(public, config.ports.status)).await?;
-        let readiness = bind_tcp("readiness", SocketAddr::new(public, config.ports.readiness)).await?;
         let relay_socket = bind_unix(&config.relay_socket())?;
         let application = watch::Sender::new(Health::Unknown);
         let agent = Arc::new(Agent {
@@ -126,7 +135,18 @@ impl App {
             shutdown,
             configured: AtomicU32::new(0),
         });
-        Ok(Self { config, agent, application, runner, relay, relay_socket, dns, status, readiness })
+        Ok(Self {
+            config,
+            agent,
+            application,
+            runner,
+            relay,
+            relay_socket,
+            dns,
+            status,
+            readiness,
+            _state_lock: state_lock,
+        })
     }
 
     /// Runs until the shutdown, drains, and ends.
@@ -215,17 +235,21 @@ async fn bind_tcp(purpose: &'static str, address: SocketAddr) -> Result<TcpListe
     TcpListener::bind(address).await.map_err(|reason| StartError::Bind { purpose, address, reason })
 }
 
-/// A socket file that an earlier agent left behind is in the way: nobody listens on it, as the ports above are ours.
+/// A socket file that an earlier agent left behind is in the way: nobody listens on it, as the folder is ours.
 fn bind_unix(path: &Path) -> Result<UnixListener, StartError> {
     let _ = fs::remove_file(path);
     UnixListener::bind(path).map_err(|reason| StartError::Socket { path: path.to_owned(), reason })
 }
 
-/// Only the agent's user may enter: the folder will hold keys.
-fn make_state_dir(path: &Path) -> Result<(), StartError> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|reason| StartError::StateDir { path: path.to_owned(), reason })
+/// Makes the folder and locks it: a second agent in it would end the first one's Envoy as left behind. Only the
+/// agent's user may enter, as it will hold keys.
+fn take_state_dir(path: &Path) -> Result<File, StartError> {
+    let unusable = |reason| StartError::StateDir { path: path.to_owned(), reason };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
+    let lock = File::create(path.join("lock")).map_err(unusable)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StartError::StateDirTaken { path: path.to_owned() }),
+        Err(TryLockError::Error(reason)) => Err(unusable(reason)),
+    }
 }

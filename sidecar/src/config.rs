@@ -2,19 +2,20 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::Duration,
 };
 
 use ferro_xds::client::Upstream;
 
 use crate::{
-    args::{Args, CaptureArg, EnvoyLogArg, KindArg},
+    args::{Args, EnvoyLogArg, KindArg},
     probes::spec::{ProbeSpec, SpecError},
 };
 
+mod parse;
 #[cfg(test)]
 mod tests;
 
@@ -207,28 +208,28 @@ impl Config {
     /// # Errors
     /// See [`ConfigError`]; the text says what is allowed.
     pub fn resolve(args: Args) -> Result<Self, ConfigError> {
-        let ferrod = parse_upstream(&args.ferrod)?;
-        let ip = parse_ip(&args.ip)?;
-        let capture = parse_capture(args.capture, &args.app_ports)?;
-        let app_metrics = args.app_metrics.as_deref().map(|text| parse_app_metrics(text, &capture)).transpose()?;
-        let probe = args.probe.as_deref().map(parse_probe).transpose()?;
+        let ferrod = parse::upstream(&args.ferrod)?;
+        let ip = parse::ip(&args.ip)?;
+        let capture = parse::capture(args.capture, &args.app_ports)?;
+        let app_metrics = args.app_metrics.as_deref().map(|text| parse::app_metrics(text, &capture)).transpose()?;
+        let probe = args.probe.as_deref().map(parse::probe).transpose()?;
         let log = match args.envoy_log {
             EnvoyLogArg::File => EnvoyLog::File(args.state_dir.join("envoy.log")),
             EnvoyLogArg::Inherit => EnvoyLog::Inherit,
         };
         if args.concurrency == 0 {
-            return Err(invalid("concurrency", "0", "at least 1"));
+            return Err(parse::invalid("concurrency", "0", "at least 1"));
         }
         let config = Self {
             ferrod,
             workload: Workload {
                 ip,
-                name: label_value("workload", args.workload)?,
-                namespace: label_value("namespace", args.namespace)?,
-                labels: parse_labels(&args.labels)?,
-                service_account: label_value("service-account", args.service_account)?,
-                group: args.group.map(|group| label_value("group", group)).transpose()?,
-                locality: parse_locality(&args.locality)?,
+                name: parse::name("workload", args.workload)?,
+                namespace: parse::name("namespace", args.namespace)?,
+                labels: parse::labels(&args.labels)?,
+                service_account: parse::name("service-account", args.service_account)?,
+                group: args.group.map(|group| parse::name("group", group)).transpose()?,
+                locality: parse::locality(&args.locality)?,
             },
             mesh: MeshIdentity {
                 cluster_id: args.cluster_id,
@@ -324,103 +325,5 @@ impl Capture {
 impl Default for Ports {
     fn default() -> Self {
         Self { admin: 15000, status: 15020, readiness: 15021, dns: 15053, envoy_stats: 15090 }
-    }
-}
-
-fn invalid(flag: &'static str, value: &str, allowed: &'static str) -> ConfigError {
-    ConfigError::Invalid { flag, value: value.to_owned(), allowed }
-}
-
-fn parse_upstream(text: &str) -> Result<Upstream, ConfigError> {
-    let wrong = || invalid("ferrod", text, "write http://HOST:PORT or unix:/PATH");
-    if let Some(path) = text.strip_prefix("unix:") {
-        let path = PathBuf::from(path);
-        return if path.is_absolute() { Ok(Upstream::Unix(path)) } else { Err(wrong()) };
-    }
-    let uri: http::Uri = text.parse().map_err(|_| wrong())?;
-    let is_bare = uri.scheme_str() == Some("http") && uri.path() == "/" && uri.query().is_none();
-    let names_both = uri.host().is_some_and(|host| !host.is_empty()) && uri.port_u16().is_some();
-    if is_bare && names_both { Ok(Upstream::Tcp(uri)) } else { Err(wrong()) }
-}
-
-fn parse_ip(text: &str) -> Result<IpAddr, ConfigError> {
-    text.parse().map_err(|_| invalid("ip", text, "write an IP address"))
-}
-
-/// The characters of a node id's separators must not occur in its parts.
-fn label_value(flag: &'static str, text: String) -> Result<String, ConfigError> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    if text.is_empty() || text.len() > 253 || !text.bytes().all(allowed) {
-        return Err(invalid(flag, &text, "1 to 253 letters, digits, `-`, `.` or `_`"));
-    }
-    Ok(text)
-}
-
-fn parse_labels(text: &str) -> Result<BTreeMap<String, String>, ConfigError> {
-    let mut labels = BTreeMap::new();
-    for pair in text.split(',').filter(|pair| !pair.is_empty()) {
-        let (key, value) = pair
-            .split_once('=')
-            .filter(|(key, _)| !key.is_empty())
-            .ok_or_else(|| invalid("labels", pair, "write k=v,k=v"))?;
-        if labels.insert(key.to_owned(), value.to_owned()).is_some() {
-            return Err(invalid("labels", pair, "each key once"));
-        }
-    }
-    Ok(labels)
-}
-
-fn parse_locality(text: &str) -> Result<Locality, ConfigError> {
-    let mut parts = text.split('/').map(str::to_owned);
-    let mut next = || parts.next().unwrap_or_default();
-    let locality = Locality { region: next(), zone: next(), sub_zone: next() };
-    match parts.next() {
-        Some(_) => Err(invalid("locality", text, "write REGION[/ZONE[/SUBZONE]]")),
-        None => Ok(locality),
-    }
-}
-
-fn parse_port(text: &str) -> Option<u16> {
-    text.parse().ok().filter(|port| *port != 0)
-}
-
-fn parse_capture(capture: CaptureArg, app_ports: &[String]) -> Result<Capture, ConfigError> {
-    match capture {
-        CaptureArg::Redirect if app_ports.is_empty() => Ok(Capture::Redirect),
-        CaptureArg::Redirect => Err(ConfigError::Meaningless { flag: "app-port", beside: "--capture redirect" }),
-        CaptureArg::None => {
-            let mut parsed = BTreeMap::new();
-            for pair in app_ports {
-                let ports =
-                    pair.split_once('=').and_then(|(target, local)| Some((parse_port(target)?, parse_port(local)?)));
-                let (target, local) = ports.ok_or_else(|| invalid("app-port", pair, "write TARGET=LOCAL"))?;
-                if parsed.insert(target, local).is_some() {
-                    return Err(invalid("app-port", pair, "each target port once"));
-                }
-            }
-            Ok(Capture::None { app_ports: parsed })
-        }
-    }
-}
-
-fn parse_app_metrics(text: &str, capture: &Capture) -> Result<AppMetrics, ConfigError> {
-    let (port, path) = match text.split_once('/') {
-        Some((port, path)) => (port, format!("/{path}")),
-        None => (text, "/metrics".to_owned()),
-    };
-    let port = parse_port(port).ok_or_else(|| invalid("app-metrics", text, "write PORT or PORT/PATH"))?;
-    Ok(AppMetrics { address: capture.app_address(port), path })
-}
-
-fn parse_probe(text: &str) -> Result<ProbeSpec, ConfigError> {
-    let parse = |json: &str| ProbeSpec::from_json(json).map_err(ConfigError::Probe);
-    match text.strip_prefix('@') {
-        None => parse(text),
-        Some(path) => {
-            let path = Path::new(path);
-            let json =
-                fs::read_to_string(path).map_err(|reason| ConfigError::ProbeFile { path: path.to_owned(), reason })?;
-            parse(&json)
-        }
     }
 }

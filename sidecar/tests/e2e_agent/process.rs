@@ -119,6 +119,17 @@ async fn a_port_that_is_taken_ends_the_agent_at_once() {
 }
 
 #[tokio::test]
+async fn a_second_agent_in_the_same_state_folder_leaves_the_first_ones_envoy_alone() {
+    let (ferrod, first) = ready_workload().await;
+    let envoy = first.envoy_pid().await;
+    let state = format!("--state-dir={}", first.state.path().display());
+    let mut second = Agent::start(&ferrod, own_address(), &[&state]);
+    assert!(!second.exited().await.success());
+    assert!(serves(&first).await);
+    assert_eq!(first.envoy_pid().await, envoy);
+}
+
+#[tokio::test]
 async fn what_envoy_prints_is_in_the_state_folder() {
     let (_ferrod, agent) = ready_workload().await;
     let log = agent.state.path().join("envoy.log");
