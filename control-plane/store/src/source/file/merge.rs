@@ -24,22 +24,22 @@ pub(super) struct Merged {
 
 /// Merges what was parsed with the documents in force before.
 ///
-/// A broken document keeps its last good version. It is known by the object that its errors name. Where an error names
-/// none, every document that the file lost might be the broken one, and all of them stay. So they do if a part of the text
-/// is no YAML: where it ends nobody can tell, and what should follow it may have been lost with it.
+/// A broken document keeps its last good version. It is known by the object that its errors name. Every document that the
+/// file lost might be the broken one, and all of them stay, where that does not tell:
+/// - the error names nothing, or an object that was not in force: its name itself may be what is broken;
+/// - a part of the text is no YAML: where it ends nobody can tell, and what should follow it may have been lost with it;
+/// - a document of an unsupported kind has no name: it may be the beginning of one that was.
 pub(super) fn merge(file: &Arc<str>, in_force: &[Document], parsed: Parsed) -> Merged {
+    let is_cut = parsed.unsupported.iter().any(|document| document.name.is_empty());
     let mut merged = Merged { notes: parsed.diagnostics, ..Merged::default() };
-    let mut seen = BTreeSet::new();
     for (object, location) in parsed.objects {
-        seen.insert(object.key.clone());
         merged.documents.push(Document { object: Arc::new(object), line: location.line });
     }
-    let broken = Broken::of(&merged.notes);
-    let kept: Vec<Document> = in_force
-        .iter()
-        .filter(|old| !seen.contains(&old.object.key) && broken.may_be(&old.object.key))
-        .cloned()
-        .collect();
+    let good = keys(&merged.documents);
+    let lost: BTreeSet<&ObjectKey> = keys(in_force).difference(&good).copied().collect();
+    let broken = broken_of(&merged.notes, &lost, &good);
+    let is_kept = |key: &ObjectKey| lost.contains(key) && (is_cut || broken.may_be(key));
+    let kept: Vec<Document> = in_force.iter().filter(|old| is_kept(&old.object.key)).cloned().collect();
     if !kept.is_empty() {
         merged.notes.push(notes::kept(file, &kept));
     }
@@ -47,22 +47,34 @@ pub(super) fn merge(file: &Arc<str>, in_force: &[Document], parsed: Parsed) -> M
     merged
 }
 
-/// The objects whose documents have errors.
-struct Broken<'a> {
-    named: BTreeSet<&'a ObjectKey>,
-    unnamed: bool,
+fn keys(documents: &[Document]) -> BTreeSet<&ObjectKey> {
+    documents.iter().map(|document| &document.object.key).collect()
+}
+
+/// Which of the lost documents may be broken ones.
+enum Broken<'a> {
+    These(BTreeSet<&'a ObjectKey>),
+    Any,
+}
+
+fn broken_of<'a>(notes: &'a [Diagnostic], lost: &BTreeSet<&ObjectKey>, good: &BTreeSet<&ObjectKey>) -> Broken<'a> {
+    let mut named = BTreeSet::new();
+    for error in notes.iter().filter(|note| note.is_error() && note.code != REPEATED) {
+        match &error.object {
+            Some(key) if error.code != NO_YAML && (lost.contains(key) || good.contains(key)) => drop(named.insert(key)),
+            Some(_) | None => return Broken::Any,
+        }
+    }
+    Broken::These(named)
 }
 
 // === impl Broken ===
 
-impl<'a> Broken<'a> {
-    fn of(notes: &'a [Diagnostic]) -> Self {
-        let errors = || notes.iter().filter(|note| note.is_error() && note.code != REPEATED);
-        let named = errors().filter_map(|error| error.object.as_ref()).collect();
-        Self { named, unnamed: errors().any(|error| error.object.is_none() || error.code == NO_YAML) }
-    }
-
+impl Broken<'_> {
     fn may_be(&self, key: &ObjectKey) -> bool {
-        self.unnamed || self.named.contains(key)
+        match self {
+            Self::These(named) => named.contains(key),
+            Self::Any => true,
+        }
     }
 }

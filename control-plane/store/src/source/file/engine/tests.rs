@@ -103,8 +103,10 @@ impl Expected {
         }
         let broken: BTreeSet<&str> =
             documents.iter().filter(|document| document.is_broken).map(|document| document.name).collect();
+        // A broken document of an object that was not there may be any that is missing now.
+        let may_be_any = broken.iter().any(|name| !before.contains_key(name) && !now.contains_key(name));
         for (name, weight) in before {
-            if broken.contains(name) {
+            if may_be_any || broken.contains(name) {
                 now.entry(name).or_insert(weight);
             }
         }

@@ -64,3 +64,55 @@ fn of_two_documents_of_one_object_the_first_counts() {
     assert!(merged.documents[0].object.source_text.contains("weight: 1"));
     assert_eq!(errors(&merged), 1);
 }
+
+#[test]
+fn whatever_is_broken_in_the_middle_of_a_text_nothing_after_it_is_gone() {
+    let broken = [
+        "a: [1, 2\n",
+        "a: \"never closed\n",
+        "a: 'never closed\n",
+        "\ta: tab\n",
+        "a: b: c\n",
+        "{{{\n",
+        "]\n",
+        "a: &x [*x]\n",
+        "%nonsense\n",
+        "- a\nb: 1\n",
+        "a: |\nnot indented\n",
+        "a: 1\na: 2\n",
+        "!!binary {\n",
+        "? \n? ]\n",
+    ];
+    let first = read(&Merged::default(), &[text("a", 1), text("b", 1), text("c", 1)]);
+    for middle in broken {
+        let head = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: b, namespace: shop}\n";
+        for middle in [middle.to_owned(), format!("{head}{middle}"), format!("{middle}{head}")] {
+            let second = read(&first, &[text("a", 2), middle.clone(), text("c", 2)]);
+            let mut found = names(&second);
+            found.sort();
+            assert_eq!(found, ["a", "b", "c"], "{middle:?}: {:?}", second.notes);
+            assert!(errors(&second) > 0, "{middle:?}");
+        }
+    }
+}
+
+#[test]
+fn a_text_that_is_cut_anywhere_loses_no_object_that_the_cut_reaches() {
+    let first = read(&Merged::default(), &[text("a", 1), text("b", 1)]);
+    let whole = [text("a", 2), text("b", 2)].join("---\n");
+    let b_begins = whole.find("---\n").expect("two documents");
+    for cut in 1..whole.len() {
+        let second = read(&first, &[whole[..cut].to_owned()]);
+        let is_in_the_second = cut > b_begins + "---\n".len();
+        if is_in_the_second {
+            assert_eq!(second.documents.len(), 2, "cut after {:?}: {:?}", &whole[..cut], second.notes);
+        }
+    }
+}
+
+#[test]
+fn a_refused_document_of_an_unknown_object_may_be_any_that_is_missing() {
+    let first = read(&Merged::default(), &[text("a", 1), text("b", 1)]);
+    let second = read(&first, &[refused("misspelt"), text("b", 1)]);
+    assert_eq!(names(&second), ["b", "a"]);
+}
