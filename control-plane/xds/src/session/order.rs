@@ -66,8 +66,9 @@ impl Stages {
         &self.latest
     }
 
+    /// Whether all that is served comes from the newest snapshot.
     fn level(&self) -> bool {
-        Arc::ptr_eq(&self.latest, &self.front) && self.back.as_ref().is_some_and(|back| Arc::ptr_eq(back, &self.front))
+        Arc::ptr_eq(&self.latest, &self.front) && self.back.as_ref().is_none_or(|back| Arc::ptr_eq(back, &self.front))
     }
 }
 

@@ -229,7 +229,8 @@ async fn rule_45_a_route_that_a_sent_listener_names_is_answered_while_newer_clus
 -> anyhow::Result<()> {
     let world = World::with(&WORLD).await?;
     let mut client = settled(&world).await?;
-    world.apply(&[Step::Put(RDS, "s", 1)])?;
+    world.apply(&[Step::Put(RDS, "s", 1), Step::Put(LDS, "l", 2)])?;
+    client.take(LDS).await?;
     world.apply(&[Step::Put(CDS, "c2", 1), Step::Put(RDS, "s", 2)])?;
     let _unanswered = client.next(CDS).await?;
     client.subscribe(RDS, &["s"]).await?;
