@@ -8,6 +8,8 @@ use super::wire;
 use crate::modules::{InvalidDigest, ModuleDigest};
 
 #[cfg(test)]
+pub(super) mod fixture;
+#[cfg(test)]
 mod tests;
 
 /// What a module's file name begins with before the agent has put the real one.

@@ -21,8 +21,10 @@ use ferro_xds_protos::{Kind, Resource};
 use super::super::wasm;
 use crate::modules::ModuleDigest;
 
+mod entry;
 mod pending;
 
+use entry::{Entry, Latest, Refuser, Rejected};
 pub(in crate::relay) use pending::Decision;
 use pending::Pending;
 
@@ -34,46 +36,6 @@ pub(in crate::relay) struct Table {
     kind: Kind,
     entries: HashMap<Arc<str>, Entry>,
     pending: VecDeque<Pending>,
-}
-
-/// One name.
-#[derive(Debug, Default)]
-pub(in crate::relay) struct Entry {
-    latest: Latest,
-    /// What Envoy last ACKed, in this stream or an earlier one.
-    good: Option<Resource>,
-    /// The version that Envoy has acknowledged, or said it holds, in this stream.
-    held: Option<Arc<str>>,
-    /// A response about it is under way to Envoy.
-    in_flight: bool,
-    rejected: Option<Rejected>,
-    /// The module that must be on disk before Envoy may see the newest content.
-    module: Option<ModuleDigest>,
-}
-
-/// The newest content.
-#[derive(Debug, Default)]
-enum Latest {
-    /// Neither ferrod nor the cache has said anything in this stream.
-    #[default]
-    Unknown,
-    Absent,
-    Present(Resource),
-}
-
-#[derive(Debug)]
-struct Rejected {
-    by: Refuser,
-    version: Arc<str>,
-    reason: Text,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refuser {
-    /// For good: Envoy is not sent the same content twice (reliability.md, rule 13).
-    Envoy,
-    /// Until the module can be had.
-    Relay,
 }
 
 /// What Envoy thinks of a content.
@@ -393,53 +355,5 @@ impl Table {
     pub(in crate::relay) fn refusals(&self) -> BTreeMap<String, String> {
         let refused = |(name, entry): (&Arc<str>, &Entry)| Some((name.to_string(), entry.refusal()?.to_string()));
         self.entries.iter().filter_map(refused).collect()
-    }
-}
-
-// === impl Entry ===
-
-impl Entry {
-    fn latest_version(&self) -> Option<&Arc<str>> {
-        match &self.latest {
-            Latest::Present(resource) => Some(resource.version()),
-            Latest::Unknown | Latest::Absent => None,
-        }
-    }
-
-    fn is_gone(&self) -> bool {
-        matches!(self.latest, Latest::Absent) && self.held.is_none()
-    }
-
-    /// Notes that Envoy accepted a version; says whether the last-known-good content changed by it.
-    fn accept(&mut self, version: Option<&Arc<str>>) -> bool {
-        match (&self.latest, version) {
-            (Latest::Present(resource), Some(version)) if resource.version() == version => {
-                let changed = self.good.as_ref().is_none_or(|good| good.version() != version);
-                self.rejected = None;
-                self.good = Some(resource.clone());
-                changed
-            }
-            (Latest::Absent, None) => self.good.take().is_some(),
-            _ => false,
-        }
-    }
-
-    fn refusal(&self) -> Option<Text> {
-        let rejected = self.rejected.as_ref()?;
-        (self.latest_version() == Some(&rejected.version)).then(|| Arc::clone(&rejected.reason))
-    }
-
-    fn verdict(&self) -> Option<Verdict> {
-        if self.in_flight || self.module.is_some() {
-            return None;
-        }
-        if let Some(reason) = self.refusal() {
-            return Some(Verdict::Rejected(reason));
-        }
-        match &self.latest {
-            Latest::Unknown => Some(Verdict::Accepted),
-            Latest::Absent => self.held.is_none().then_some(Verdict::Accepted),
-            Latest::Present(resource) => (self.held.as_ref() == Some(resource.version())).then_some(Verdict::Accepted),
-        }
     }
 }

@@ -1,21 +1,21 @@
 //! Architecture.md, section 3, point 8, sentence by sentence, without sockets and clocks.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use ferro_xds::{Closed, Lookup};
+use ferro_xds::{Closed, Item, Lookup, SessionEvent, StreamId, What, client::ClientSession};
 use ferro_xds_protos::{
+    Kind,
     envoy::{
         envoy::{
             config::core::v3::Node,
             service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource as WireResource},
         },
-        google::protobuf::Any,
+        google::{protobuf::Any, rpc::Status},
     },
-    ferromesh::v1::NameTable as WireName,
 };
-use prost::Message;
+use tokio::time::Instant;
 
-use super::*;
+use super::Core;
 
 mod cache;
 mod envoy_restart;

@@ -1,6 +1,12 @@
 //! What Envoy notices of a ferrod, an Envoy and an agent that come and go: nothing.
 
-use super::*;
+use std::path::Path;
+
+use ferro_xds::{What, client::ClientEvent};
+use ferro_xds_protos::Kind;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{Agent, CLUSTERS_AND_LISTENERS, Envoy, Ferrod, LONG, SHORT, folder, key};
 
 fn mesh(ferrod: &Ferrod) {
     for (kind, name) in [(Kind::Cluster, "a"), (Kind::Cluster, "b"), (Kind::Listener, "l")] {

@@ -1,38 +1,23 @@
 //! Wasm modules from ferrod to Envoy's disk.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
-use ferro_xds_protos::{
-    envoy::envoy::{
-        config::core::v3::{
-            AsyncDataSource, DataSource, TypedExtensionConfig, async_data_source, data_source::Specifier,
-        },
-        extensions::{
-            filters::http::wasm::v3::Wasm,
-            wasm::v3::{PluginConfig, VmConfig, plugin_config::Vm},
-        },
-    },
-    wkt,
+use bytes::Bytes;
+use ferro_xds::{Update, What};
+use ferro_xds_protos::{Kind, Resource};
+
+use super::{Agent, Envoy, Ferrod, folder};
+use crate::{
+    modules::ModuleDigest,
+    relay::{value_of, wasm::fixture::filter_asking_for, wire},
 };
-
-use super::*;
-use crate::relay::{value_of, wire};
 
 const MODULE: &[u8] = b"\0asm and more";
 /// `TypedExtensionConfig.typed_config.value`, in it `Wasm.config.vm_config.code.local.filename`.
 const FILE_NAME: [u32; 7] = [2, 2, 1, 3, 3, 1, 1];
 
 fn filter(digest: ModuleDigest) -> Resource {
-    let source = DataSource {
-        watched_directory: None,
-        specifier: Some(Specifier::Filename(format!("ferromesh:sha256:{digest}"))),
-    };
-    let code = AsyncDataSource { specifier: Some(async_data_source::Specifier::Local(source)) };
-    let vm = VmConfig { code: Some(code), ..Default::default() };
-    let config = PluginConfig { vm: Some(Vm::VmConfig(vm)), ..Default::default() };
-    let config =
-        TypedExtensionConfig { name: "f".into(), typed_config: Some(wkt::any(&Wasm { config: Some(config) })) };
-    Resource::encode(Kind::ExtensionConfig, "f", &config)
+    Resource::encode(Kind::ExtensionConfig, "f", &filter_asking_for(digest))
 }
 
 fn file_of(resource: &Resource) -> PathBuf {
@@ -116,4 +101,26 @@ async fn a_kept_module_serves_while_ferrod_is_away() {
     let mut envoy = Envoy::start(folder.path(), &wanted);
     let served = envoy.accepts_all(&[Kind::Cluster, Kind::Listener, Kind::ExtensionConfig]).await;
     assert!(served.iter().any(|(kind, found, _)| *kind == Kind::ExtensionConfig && found.len() == 1), "{served:?}");
+}
+
+#[tokio::test]
+async fn a_module_that_does_not_come_holds_nothing_else_up() {
+    let folder = folder();
+    let ferrod = Ferrod::started(folder.path());
+    // ferrod never answers for a module without content.
+    serve_module(&ferrod, ModuleDigest::of(MODULE), b"");
+    for kind in [Kind::Cluster, Kind::Endpoint, Kind::Listener, Kind::Route] {
+        ferrod.put(kind, "a", "v1");
+    }
+    let _agent = Agent::start(folder.path());
+    let wanted = [(Kind::Endpoint, "a"), (Kind::Route, "a"), (Kind::Cluster, "*"), (Kind::Listener, "*")];
+    let mut envoy = Envoy::start(folder.path(), &[&wanted[..], &[(Kind::ExtensionConfig, "f")]].concat());
+    let kinds = wanted.map(|(kind, _)| kind);
+    envoy.accepts_all(&kinds).await;
+    for kind in kinds {
+        ferrod.put(kind, "a", "v2");
+    }
+    let served = envoy.accepts_all(&kinds).await;
+    assert!(served.iter().all(|(kind, ..)| *kind != Kind::ExtensionConfig), "{served:?}");
+    assert!(ferrod.seen().iter().find_map(refusal).is_none());
 }

@@ -1,8 +1,15 @@
 //! The real Envoy behind the relay.
 
-use std::{net::SocketAddr, process::Stdio};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
+use ferro_xds::{Update, What};
 use ferro_xds_protos::{
+    Kind, Resource,
     envoy::envoy::{
         config::{
             cluster::v3::{
@@ -35,9 +42,10 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     process::{Child, Command},
+    time::{Instant, sleep},
 };
 
-use super::*;
+use super::{Agent, Ferrod, LONG, folder};
 
 fn ads() -> Option<ConfigSource> {
     let ads = ConfigSourceSpecifier::Ads(AggregatedConfigSource {});

@@ -1,6 +1,11 @@
 //! What passes through while everybody is there.
 
-use super::*;
+use ferro_xds::{Update, What, client::ClientEvent};
+use ferro_xds_protos::{Kind, Resource, ferromesh::v1::NameTable as WireName};
+use tokio::time::{sleep, timeout};
+
+use super::{Agent, CLUSTERS_AND_LISTENERS, Envoy, Ferrod, LONG, SHORT, folder, listing};
+use crate::relay::Health;
 
 #[tokio::test]
 async fn envoys_verdict_is_ferrods_answer() {
@@ -59,8 +64,8 @@ async fn health_reaches_ferrod_and_again_after_a_reconnect() {
     let folder = folder();
     let mut ferrod = Ferrod::started(folder.path());
     let agent = Agent::start(folder.path());
-    agent.health.report(super::super::Health::Healthy);
-    agent.health.report(super::super::Health::Unhealthy("the application is dead".into()));
+    agent.health.report(Health::Healthy);
+    agent.health.report(Health::Unhealthy("the application is dead".into()));
     let unhealthy = |what: &What| match what {
         What::Health { error: Some(status) } => Some(status.message.clone()),
         _ => None,
@@ -76,7 +81,7 @@ async fn health_reaches_ferrod_and_again_after_a_reconnect() {
 async fn names_reach_the_agent_and_not_envoy() {
     let folder = folder();
     let ferrod = Ferrod::started(folder.path());
-    let name = ferro_xds_protos::ferromesh::v1::NameTable {
+    let name = WireName {
         name: "product.shop.svc.cluster.local".into(),
         ips: vec!["240.240.0.7".into()],
         ..Default::default()

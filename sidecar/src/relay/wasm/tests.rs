@@ -1,33 +1,16 @@
 use std::path::Path;
 
-use ferro_xds_protos::{
-    Kind, Resource,
-    envoy::envoy::{
-        config::core::v3::{
-            AsyncDataSource, DataSource, TypedExtensionConfig, async_data_source, data_source::Specifier,
-        },
-        extensions::{
-            filters::http::wasm::v3::Wasm,
-            wasm::v3::{PluginConfig, VmConfig, plugin_config::Vm},
-        },
-    },
-    wkt,
-};
+use ferro_xds_protos::{Kind, Resource, envoy::envoy::config::core::v3::TypedExtensionConfig};
 use prost::Message;
 
-use super::{module_of, with_module};
+use super::{
+    fixture::{filter, filter_asking_for},
+    module_of, with_module,
+};
 use crate::{
     modules::ModuleDigest,
     relay::{value_of, wire},
 };
-
-fn filter(file_name: &str) -> TypedExtensionConfig {
-    let source = DataSource { watched_directory: None, specifier: Some(Specifier::Filename(file_name.into())) };
-    let code = AsyncDataSource { specifier: Some(async_data_source::Specifier::Local(source)) };
-    let vm = VmConfig { vm_id: "ferro".into(), code: Some(code), ..Default::default() };
-    let config = PluginConfig { name: "ferro".into(), vm: Some(Vm::VmConfig(vm)), ..Default::default() };
-    TypedExtensionConfig { name: "ferro".into(), typed_config: Some(wkt::any(&Wasm { config: Some(config) })) }
-}
 
 fn resource(file_name: &str) -> Resource {
     Resource::encode(Kind::ExtensionConfig, "ferro", &filter(file_name))
@@ -36,7 +19,7 @@ fn resource(file_name: &str) -> Resource {
 #[test]
 fn the_module_is_read_from_the_code_source() {
     let digest = ModuleDigest::of(b"module");
-    let named = resource(&format!("ferromesh:sha256:{digest}"));
+    let named = Resource::encode(Kind::ExtensionConfig, "ferro", &filter_asking_for(digest));
     assert_eq!(module_of(Kind::ExtensionConfig, &named), Ok(Some(digest)));
     assert_eq!(module_of(Kind::Cluster, &named), Ok(None));
 }
@@ -51,7 +34,8 @@ fn a_hash_that_is_none_is_an_error_and_another_file_is_left_alone() {
 
 #[test]
 fn only_the_code_source_is_rewritten_and_the_version_stays() {
-    let before = resource(&format!("ferromesh:sha256:{}", ModuleDigest::of(b"module")));
+    let config = filter_asking_for(ModuleDigest::of(b"module"));
+    let before = Resource::encode(Kind::ExtensionConfig, "ferro", &config);
     let after = with_module(&before, Path::new("/state/module.wasm")).expect("it names a module");
     assert_eq!(after.version(), before.version());
     assert_eq!(after.name(), before.name());
@@ -61,7 +45,7 @@ fn only_the_code_source_is_rewritten_and_the_version_stays() {
 
 #[test]
 fn a_field_only_a_newer_ferrod_knows_survives_the_rewriting() {
-    let mut config = filter(&format!("ferromesh:sha256:{}", ModuleDigest::of(b"module"))).encode_to_vec();
+    let mut config = filter_asking_for(ModuleDigest::of(b"module")).encode_to_vec();
     config.extend([0x80, 0x7d, 0x2a]);
     let before = Resource::from_parts(Kind::ExtensionConfig.type_url(), "ferro".into(), "v7".into(), &config);
     let after = with_module(&before, Path::new("/m.wasm")).expect("it names a module");

@@ -1,6 +1,11 @@
 //! The last-known-good file: when it is read from and what goes into it.
 
-use super::*;
+use std::time::Duration;
+
+use ferro_xds_protos::{Kind, Resource};
+
+use super::{PATIENCE, Relay, versions};
+use crate::relay::core::last_known_good::{QUIET, SAVE_INTERVAL};
 
 fn resource(kind: Kind, name: &str, version: &str) -> (Kind, Resource) {
     (kind, Resource::from_parts(kind.type_url(), name.into(), version.into(), name.as_bytes()))

@@ -1,6 +1,11 @@
 //! Envoy goes and comes back, with and without ferrod.
 
-use super::*;
+use std::time::Duration;
+
+use ferro_xds_protos::Kind;
+
+use super::{PATIENCE, Relay, versions};
+use crate::relay::core::last_known_good::QUIET;
 
 #[test]
 fn losing_ferrod_takes_nothing_from_envoy() {

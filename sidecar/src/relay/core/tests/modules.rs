@@ -1,35 +1,25 @@
 //! Wasm modules: architecture.md, section 3, point 9.
 
-use ferro_xds_protos::{
-    envoy::envoy::{
-        config::core::v3::{
-            AsyncDataSource, DataSource, TypedExtensionConfig, async_data_source, data_source::Specifier,
-        },
-        extensions::{
-            filters::http::wasm::v3::Wasm,
-            wasm::v3::{PluginConfig, VmConfig, plugin_config::Vm},
-        },
+use std::{collections::HashSet, path::Path};
+
+use ferro_xds_protos::{Kind, envoy::envoy::service::discovery::v3::Resource as WireResource};
+use prost::Message;
+
+use super::{Relay, wire};
+use crate::{
+    modules::ModuleDigest,
+    relay::{
+        value_of,
+        wasm::fixture::{filter, filter_asking_for},
     },
-    wkt,
 };
-
-use super::*;
-
-fn filter(file: &str) -> Vec<u8> {
-    let source = DataSource { watched_directory: None, specifier: Some(Specifier::Filename(file.into())) };
-    let code = AsyncDataSource { specifier: Some(async_data_source::Specifier::Local(source)) };
-    let vm = VmConfig { code: Some(code), ..Default::default() };
-    let config = PluginConfig { vm: Some(Vm::VmConfig(vm)), ..Default::default() };
-    let filter = Wasm { config: Some(config) };
-    TypedExtensionConfig { name: "f".into(), typed_config: Some(wkt::any(&filter)) }.encode_to_vec()
-}
 
 fn digest(content: &[u8]) -> ModuleDigest {
     ModuleDigest::of(content)
 }
 
 fn asking_for(version: &str, module: &[u8]) -> WireResource {
-    wire(Kind::ExtensionConfig, "f", version, &filter(&format!("ferromesh:sha256:{}", digest(module))))
+    wire(Kind::ExtensionConfig, "f", version, &filter_asking_for(digest(module)).encode_to_vec())
 }
 
 fn relay() -> Relay {
@@ -69,7 +59,7 @@ fn envoy_is_given_the_file_in_place_of_the_hash() {
     provide(&mut relay, b"m");
     let snapshot = relay.core.snapshot();
     let frame = snapshot.get(Kind::ExtensionConfig, "f").expect("served").delta_frame();
-    assert_eq!(crate::relay::value_of(&frame), filter("/state/m.wasm"));
+    assert_eq!(value_of(&frame), filter("/state/m.wasm").encode_to_vec());
 }
 
 #[test]
@@ -97,7 +87,7 @@ fn without_an_old_filter_envoy_is_told_at_once_that_there_is_none() {
 #[test]
 fn a_hash_that_is_none_is_refused() {
     let mut relay = relay();
-    let bad = wire(Kind::ExtensionConfig, "f", "v1", &filter("ferromesh:sha256:xyz"));
+    let bad = wire(Kind::ExtensionConfig, "f", "v1", &filter("ferromesh:sha256:xyz").encode_to_vec());
     relay.ferrod_sends(Kind::ExtensionConfig, "n1", vec![bad], &[]);
     let answers = relay.answers();
     assert!(matches!(&answers[..], [(_, Some(reason))] if reason.contains("xyz")), "{answers:?}");

@@ -1,6 +1,13 @@
 //! The agent's own subscription.
 
-use super::*;
+use ferro_xds_protos::{
+    Kind, Resource, envoy::envoy::service::discovery::v3::Resource as WireResource,
+    ferromesh::v1::NameTable as WireName,
+};
+use prost::Message;
+
+use super::{PATIENCE, Relay, versions, wire};
+use crate::relay::names::NameTable;
 
 fn name(host: &str, version: &str, ip: &str) -> WireResource {
     let table = WireName { name: host.into(), ips: vec![ip.into()], ..Default::default() };

@@ -1,6 +1,9 @@
 //! Both sides with the same content: versions, verdicts, subscriptions.
 
-use super::*;
+use ferro_xds::{StreamId, What};
+use ferro_xds_protos::Kind;
+
+use super::{ENVOY, Relay, arcs, versions};
 
 #[test]
 fn nonces_stay_on_their_side_and_versions_pass_through_unchanged() {

@@ -1,0 +1,94 @@
+use std::sync::Arc;
+
+use ferro_xds_protos::Resource;
+
+use super::{Text, Verdict};
+use crate::modules::ModuleDigest;
+
+/// One name.
+#[derive(Debug, Default)]
+pub(super) struct Entry {
+    pub(super) latest: Latest,
+    /// What Envoy last ACKed, in this stream or an earlier one.
+    pub(super) good: Option<Resource>,
+    /// The version that Envoy has acknowledged, or said it holds, in this stream.
+    pub(super) held: Option<Arc<str>>,
+    /// A response about it is under way to Envoy.
+    pub(super) in_flight: bool,
+    pub(super) rejected: Option<Rejected>,
+    /// The module that must be on disk before Envoy may see the newest content.
+    pub(super) module: Option<ModuleDigest>,
+}
+
+/// The newest content.
+#[derive(Debug, Default)]
+pub(super) enum Latest {
+    /// Neither ferrod nor the cache has said anything in this stream.
+    #[default]
+    Unknown,
+    Absent,
+    Present(Resource),
+}
+
+#[derive(Debug)]
+pub(super) struct Rejected {
+    pub(super) by: Refuser,
+    pub(super) version: Arc<str>,
+    pub(super) reason: Text,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refuser {
+    /// For good: Envoy is not sent the same content twice (reliability.md, rule 13).
+    Envoy,
+    /// Until the module can be had.
+    Relay,
+}
+
+// === impl Entry ===
+
+impl Entry {
+    pub(super) fn latest_version(&self) -> Option<&Arc<str>> {
+        match &self.latest {
+            Latest::Present(resource) => Some(resource.version()),
+            Latest::Unknown | Latest::Absent => None,
+        }
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self.latest, Latest::Absent) && self.held.is_none()
+    }
+
+    /// Notes that Envoy accepted a version; says whether the last-known-good content changed by it.
+    pub(super) fn accept(&mut self, version: Option<&Arc<str>>) -> bool {
+        match (&self.latest, version) {
+            (Latest::Present(resource), Some(version)) if resource.version() == version => {
+                let changed = self.good.as_ref().is_none_or(|good| good.version() != version);
+                self.rejected = None;
+                self.good = Some(resource.clone());
+                changed
+            }
+            (Latest::Absent, None) => self.good.take().is_some(),
+            _ => false,
+        }
+    }
+
+    pub(super) fn refusal(&self) -> Option<Text> {
+        let rejected = self.rejected.as_ref()?;
+        (self.latest_version() == Some(&rejected.version)).then(|| Arc::clone(&rejected.reason))
+    }
+
+    pub(super) fn verdict(&self) -> Option<Verdict> {
+        if self.in_flight || self.module.is_some() {
+            return None;
+        }
+        if let Some(reason) = self.refusal() {
+            return Some(Verdict::Rejected(reason));
+        }
+        match &self.latest {
+            Latest::Unknown => Some(Verdict::Accepted),
+            Latest::Absent => self.held.is_none().then_some(Verdict::Accepted),
+            Latest::Present(resource) => (self.held.as_ref() == Some(resource.version())).then_some(Verdict::Accepted),
+        }
+    }
+}
