@@ -58,18 +58,22 @@ pub(crate) async fn serve<H: Handler>(
 ) -> io::Result<()> {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let slot = Arc::clone(&slots).acquire_owned().await.map_err(io::Error::other)?;
-        let (stream, peer) = tokio::select! {
+        let next = async {
+            let slot = Arc::clone(&slots).acquire_owned().await.map_err(io::Error::other)?;
+            Ok::<_, io::Error>((slot, listener.accept().await))
+        };
+        let (slot, accepted) = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Most often the process is out of file descriptors: wait for some to come back.
-                    debug!(%error, "accept failed");
-                    time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            },
+            next = next => next?,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Most often the process is out of file descriptors: wait for some to come back.
+                debug!(%error, "accept failed");
+                time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
         };
         let handler = Arc::clone(&handler);
         let connection = async move {

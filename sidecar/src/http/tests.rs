@@ -85,3 +85,16 @@ async fn a_server_stops_at_the_shutdown() {
     shutdown.cancel();
     server.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_server_whose_connections_are_all_taken_stops_too() {
+    let (address, shutdown) = echo_server().await;
+    let mut taken = Vec::new();
+    for _ in 0..super::MAX_CONNECTIONS + 1 {
+        taken.push(TcpStream::connect(address).await.unwrap());
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    shutdown.cancel();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(TcpStream::connect(address).await.is_err(), "the listener is closed");
+}

@@ -28,6 +28,7 @@ use tokio_stream::{
     Stream,
     wrappers::{ReceiverStream, TcpListenerStream},
 };
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 const HEALTH: &str = "type.googleapis.com/istio.v1.HealthInformation";
@@ -53,6 +54,7 @@ pub(crate) struct FakeFerrod {
 }
 
 struct Shared {
+    gone: CancellationToken,
     config: watch::Sender<Config>,
     heard: Mutex<Heard>,
 }
@@ -68,13 +70,15 @@ impl FakeFerrod {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared { config: watch::Sender::default(), heard: Mutex::default() });
+        let shared = Arc::new(Shared {
+            gone: CancellationToken::new(),
+            config: watch::Sender::default(),
+            heard: Mutex::default(),
+        });
         let server = AggregatedDiscoveryServiceServer::new(Service(Arc::clone(&shared)));
-        tokio::spawn(
-            tonic::transport::Server::builder()
-                .add_service(server)
-                .serve_with_incoming(TcpListenerStream::new(listener)),
-        );
+        let gone = shared.gone.clone().cancelled_owned();
+        let router = tonic::transport::Server::builder().add_service(server);
+        tokio::spawn(router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), gone));
         Self { address, shared }
     }
 
@@ -97,6 +101,11 @@ impl FakeFerrod {
         self.shared.config.send_modify(|config| {
             config.held.remove(&kind);
         });
+    }
+
+    /// Closes every stream and accepts no more.
+    pub(crate) fn go_away(&self) {
+        self.shared.gone.cancel();
     }
 
     pub(crate) fn heard(&self) -> Heard {
@@ -171,6 +180,7 @@ impl Session {
                     _ => return,
                 },
                 changed = config.changed() => if changed.is_err() { return },
+                () = self.shared.gone.cancelled() => return,
             }
             let now = config.borrow_and_update().clone();
             for response in self.due(&now) {

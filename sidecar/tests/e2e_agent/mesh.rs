@@ -1,6 +1,7 @@
 //! One workload: an application, its agent as a process, and the addresses between them.
 
 use std::{
+    fs::File,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -22,6 +23,9 @@ use crate::fake_ferrod::FakeFerrod;
 
 /// How long anything may take. Envoy alone is up in half a second on an idle machine; this one is shared.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+
+/// The agent's own log, in its state folder.
+const LOG: &str = "agent.log";
 
 /// An agent's process; it and its Envoy are gone when this is dropped.
 pub(crate) struct Agent {
@@ -63,6 +67,7 @@ impl Agent {
             .args(more)
             .env("RUST_LOG", "info")
             .stdin(Stdio::null())
+            .stderr(File::create(state.path().join(LOG)).unwrap())
             .spawn()
             .unwrap();
         Self { ip, state, child }
@@ -118,6 +123,12 @@ impl Drop for Agent {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            for name in [LOG, "envoy.log"] {
+                let text = std::fs::read_to_string(self.state.path().join(name)).unwrap_or_default();
+                eprintln!("=== {name}\n{text}");
+            }
+        }
     }
 }
 

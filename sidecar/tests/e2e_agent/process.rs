@@ -56,13 +56,46 @@ async fn an_envoy_that_is_killed_is_started_again_and_serves() {
     let (_ferrod, agent) = ready_workload().await;
     let first = agent.envoy_pid().await;
     signal(first, "-KILL");
-    let killed = Instant::now();
     eventually("another Envoy serves", async || serves(&agent).await).await;
-    println!("served again {:?} after the kill", killed.elapsed());
     agent.ready().await;
     assert_ne!(agent.envoy_pid().await, first);
     let metrics = get(agent.at(15020), "/stats/prometheus").await.unwrap().body;
     assert!(metrics.contains("\nferro_agent_envoy_restarts_total 1\n"));
+}
+
+/// The file is written at most once a second.
+async fn cache_is_written(agent: &Agent) {
+    let cache = agent.state.path().join("last-known-good");
+    eventually("the cache is written", async || cache.exists()).await;
+}
+
+#[tokio::test]
+async fn an_agent_that_starts_anew_while_ferrod_is_away_serves_what_the_last_one_had() {
+    let (ferrod, mut first) = ready_workload().await;
+    cache_is_written(&first).await;
+    first.signal("-KILL");
+    first.exited().await;
+    ferrod.go_away();
+    let state = format!("--state-dir={}", first.state.path().display());
+    let second = Agent::start(&ferrod, first.ip, &[&state]);
+    second.ready().await;
+    assert!(serves(&second).await);
+}
+
+#[tokio::test]
+async fn an_envoy_that_is_killed_while_ferrod_is_away_serves_what_it_had() {
+    let (ferrod, agent) = ready_workload().await;
+    cache_is_written(&agent).await;
+    ferrod.go_away();
+    eventually("the agent notices", async || {
+        let metrics = get(agent.at(15020), "/stats/prometheus").await;
+        metrics.is_some_and(|page| page.body.contains("\nferro_agent_xds_connected 0\n"))
+    })
+    .await;
+    assert!(serves(&agent).await, "losing ferrod costs no request");
+    signal(agent.envoy_pid().await, "-KILL");
+    eventually("another Envoy serves", async || serves(&agent).await).await;
+    agent.ready().await;
 }
 
 #[tokio::test]
