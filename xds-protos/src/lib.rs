@@ -8,6 +8,8 @@ pub mod ferromesh;
 mod kind;
 pub mod node;
 mod resource;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod wkt;
 
 pub use canonical::encode;

@@ -1,7 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::process::Command;
 
 use prost::Message;
 
@@ -107,8 +106,7 @@ fn bytes_that_are_no_message_are_left_alone() {
 /// `UPDATE_SCHEMA=1 cargo test -p ferro-xds-protos` writes it.
 #[test]
 fn the_table_names_every_map_of_the_descriptors() {
-    let descriptors =
-        std::fs::read(envoy_types().join("src/generated/types.bin")).expect("envoy-types ships types.bin");
+    let descriptors = crate::testing::file_descriptor_set().expect("envoy-types ships its descriptors");
     let set = FileDescriptorSet::decode(&*descriptors).expect("a FileDescriptorSet");
     let wanted = generate(&Messages::of(&set));
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/canonical/schema.rs");
@@ -123,23 +121,6 @@ fn the_table_names_every_map_of_the_descriptors() {
 fn the_table_can_be_searched() {
     assert!(MESSAGES.is_sorted_by_key(|entry| entry.0));
     assert!(MESSAGES.iter().all(|entry| entry.1.is_sorted_by_key(|field| field.0)));
-}
-
-fn envoy_types() -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--filter-platform", "x86_64-unknown-linux-gnu", "--manifest-path"])
-        .arg(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
-        .output()
-        .expect("cargo metadata runs");
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "cargo metadata: {complaint}");
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON");
-    let packages = metadata["packages"].as_array().expect("packages");
-    let package =
-        packages.iter().find(|package| package["name"] == "envoy-types").expect("envoy-types is a dependency");
-    let manifest = PathBuf::from(package["manifest_path"].as_str().expect("a path"));
-    manifest.parent().expect("a folder").to_path_buf()
 }
 
 /// Every message of a descriptor set by full name, and the names of those that are map entries.
