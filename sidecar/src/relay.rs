@@ -151,8 +151,11 @@ impl Relay {
     pub async fn run(self, listener: UnixListener, shutdown: CancellationToken) -> Result<(), Error> {
         let server = shared::serve(Arc::clone(&self.shared), listener, shutdown.clone());
         let driver = drive::Driver::new(self.shared, self.config, self.cache, self.modules);
-        let (served, ()) = tokio::join!(server, Box::pin(driver.run(shutdown)));
-        served
+        let driver = Box::pin(async {
+            driver.run(shutdown).await;
+            Ok(())
+        });
+        tokio::try_join!(server, driver).map(|_| ())
     }
 }
 

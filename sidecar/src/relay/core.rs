@@ -53,6 +53,8 @@ pub(super) struct Core {
     names: NameTable,
     envoy: Option<EnvoyStream>,
     upstream: Upstream,
+    /// When ferrod was there for the last time, in milliseconds since 1970.
+    heard_unix_millis: u64,
     /// How long ferrod may stay silent before the last-known-good content is served.
     patience: Duration,
     cold: Option<Origin>,
@@ -85,9 +87,12 @@ enum Upstream {
     Up {
         since: Instant,
         unix_millis: u64,
+        /// Since when nothing was heard of ferrod; `None` once it has answered on this stream.
+        silent: Option<Instant>,
     },
     Down {
-        since: Instant,
+        /// Since when nothing was heard of ferrod. A stream that it accepts and closes again does not count.
+        silent: Instant,
         reason: String,
     },
     /// Closed by the relay, which opens another at once.
@@ -105,7 +110,8 @@ impl Core {
             served: ResourceSet::partial(),
             names: NameTable::default(),
             envoy: None,
-            upstream: Upstream::Down { since: now, reason: "not connected yet".to_owned() },
+            upstream: Upstream::Down { silent: now, reason: "not connected yet".to_owned() },
+            heard_unix_millis: 0,
             patience,
             cold: None,
             served_from_cache: None,
@@ -256,10 +262,11 @@ impl Core {
             self.table(kind).closed();
             session.replace(kind, Interest::default(), BTreeMap::new());
         }
+        let heard = if self.silent_since().is_none() { unix_millis } else { self.heard_unix_millis };
+        let from = self.served_from_cache.take().unwrap_or(heard);
+        self.cold.get_or_insert(Origin::Memory { unix_millis: from });
         self.served = ResourceSet::partial();
-        self.served_from_cache = None;
         self.saving.complete = false;
-        self.cold = Some(Origin::Memory { unix_millis });
         self.changed.served = true;
         self.changed.reset = true;
     }
@@ -267,18 +274,27 @@ impl Core {
     // --- ferrod ---
 
     pub(super) fn connected(&mut self, now: Instant, unix_millis: u64) {
-        self.upstream = Upstream::Up { since: now, unix_millis };
+        self.upstream = Upstream::Up { since: now, unix_millis, silent: Some(self.silent_since().unwrap_or(now)) };
         self.counters.connects += 1;
     }
 
     /// The stream to ferrod ended, or an attempt to open one failed.
-    pub(super) fn disconnected(&mut self, reason: String, now: Instant) {
-        let since = match self.upstream {
-            Upstream::Up { .. } => now,
-            Upstream::Down { since, .. } | Upstream::Reopening { since } => since,
-        };
-        self.upstream = Upstream::Down { since, reason };
+    pub(super) fn disconnected(&mut self, reason: String, now: Instant, unix_millis: u64) {
+        let silent = self.silent_since();
+        if silent.is_none() {
+            self.heard_unix_millis = unix_millis;
+        }
+        self.upstream = Upstream::Down { silent: silent.unwrap_or(now), reason };
         self.tables.iter_mut().for_each(Table::disconnected);
+    }
+
+    /// Since when nothing was heard of ferrod, if it is not there.
+    fn silent_since(&self) -> Option<Instant> {
+        match self.upstream {
+            Upstream::Up { silent, .. } => silent,
+            Upstream::Down { silent, .. } => Some(silent),
+            Upstream::Reopening { since } => Some(since),
+        }
     }
 
     /// The relay closes the stream to ferrod and opens another.
@@ -290,6 +306,9 @@ impl Core {
     /// A response of ferrod.
     pub(super) fn received(&mut self, session: &mut ClientSession, mut received: Received) {
         let kind = received.kind;
+        if let Upstream::Up { silent, .. } = &mut self.upstream {
+            *silent = None;
+        }
         // What Envoy stopped asking for while the response was under way.
         let interest = session.interest(kind);
         received.resources.retain(|resource| covers(interest, resource.name()));
@@ -312,7 +331,7 @@ impl Core {
 
     /// The modules that resources wait for.
     pub(super) fn awaited_modules(&self) -> HashSet<ModuleDigest> {
-        self.tables.iter().flat_map(Table::awaited_modules).collect()
+        self.tables[Kind::ExtensionConfig.index()].awaited_modules().collect()
     }
 
     /// The modules that resources name, whether Envoy has them already or not.

@@ -126,8 +126,8 @@ impl Driver {
 
     fn lost(&mut self, reason: String) {
         self.close();
-        let now = self.shared.clock().now();
-        self.shared.update(|core, _| core.disconnected(reason, now));
+        let (now, unix_millis) = (self.shared.clock().now(), self.shared.clock().unix_millis());
+        self.shared.update(|core, _| core.disconnected(reason, now, unix_millis));
     }
 
     fn do_what_is_due(&mut self, now: Instant) {

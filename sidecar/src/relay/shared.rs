@@ -77,13 +77,17 @@ impl Shared {
     pub(super) fn update<R>(&self, change: impl FnOnce(&mut Core, &mut ClientSession) -> R) -> R {
         let mut state = self.lock();
         let result = self.handle.update(|session| change(&mut state.core, session));
+        self.publish(&mut state);
+        result
+    }
+
+    fn publish(&self, state: &mut State) {
         if let (Some(snapshot), Some(snapshots)) = (state.core.changed_snapshot(), &state.snapshots) {
             snapshots.send_replace(Some(snapshot));
         }
         if let Some(names) = state.core.changed_names() {
             self.names.send_replace(Some(names));
         }
-        result
     }
 
     pub(super) fn report_file(&self, change: impl FnOnce(&mut FileReport)) {
@@ -125,8 +129,9 @@ impl Source for Shared {
             return Err(Refusal::Invalid("the agent serves delta ADS only".to_owned()));
         }
         let (now, unix_millis) = (self.clock.now(), self.clock.unix_millis());
-        self.update(|core, session| core.opened(session, stream, now, unix_millis));
         let mut state = self.lock();
+        self.handle.update(|session| state.core.opened(session, stream, now, unix_millis));
+        self.publish(&mut state);
         let (sender, receiver) = watch::channel(Some(state.core.snapshot()));
         state.snapshots = Some(sender);
         self.wake.notify_one();

@@ -55,8 +55,8 @@ impl Core {
     pub(in crate::relay) fn fill_at(&self) -> Option<Instant> {
         let origin = self.cold?;
         match (&self.upstream, &self.envoy, origin) {
-            (Upstream::Down { since, .. }, _, Origin::Disk { .. }) => Some(*since + self.patience),
-            (Upstream::Down { since, .. }, Some(_), Origin::Memory { .. }) => Some(*since),
+            (Upstream::Down { silent, .. }, _, Origin::Disk { .. }) => Some(*silent + self.patience),
+            (Upstream::Down { silent, .. }, Some(_), Origin::Memory { .. }) => Some(*silent),
             (Upstream::Up { since, .. } | Upstream::Reopening { since }, Some(envoy), _)
                 if !self.served.of(Kind::Cluster).answered() =>
             {

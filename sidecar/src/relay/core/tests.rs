@@ -64,7 +64,7 @@ impl Relay {
     }
 
     fn disconnect(&mut self) {
-        self.core.disconnected("gone".into(), self.now);
+        self.core.disconnected("gone".into(), self.now, 0);
     }
 
     fn reconnect(&mut self) {

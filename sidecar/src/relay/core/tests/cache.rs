@@ -43,6 +43,28 @@ fn failing_attempts_do_not_put_the_second_off() {
 }
 
 #[test]
+fn a_ferrod_that_accepts_and_says_nothing_does_not_put_the_second_off() {
+    let mut relay = with_file();
+    relay.pass(PATIENCE / 2);
+    relay.connect();
+    relay.pass(PATIENCE / 2);
+    relay.disconnect();
+    assert!(relay.fill_if_due());
+}
+
+#[test]
+fn the_age_of_what_is_served_counts_from_when_ferrod_was_last_there() {
+    let mut relay = Relay::settled();
+    relay.core.disconnected("gone".into(), relay.now, 5_000);
+    relay.restart_envoy();
+    relay.fill_if_due();
+    assert_eq!(relay.core.served_from_cache(), Some(5_000));
+    relay.restart_envoy();
+    relay.fill_if_due();
+    assert_eq!(relay.core.served_from_cache(), Some(5_000));
+}
+
+#[test]
 fn the_file_is_not_served_when_ferrod_answers() {
     let mut relay = with_file();
     relay.connect();
