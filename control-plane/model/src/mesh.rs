@@ -21,18 +21,19 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
-use crate::diagnostic::Diagnostic;
 use crate::mesh_config::MeshConfig;
 use crate::object::{Change, Object, ObjectKey, ObjectKind};
 
 pub mod address;
 mod affected;
 mod catalog;
+mod conflicts;
 mod destination;
 mod endpoint;
 mod gateway;
 pub mod host;
 mod labels;
+mod multimap;
 mod precedence;
 mod protocol;
 mod range;
@@ -306,11 +307,6 @@ impl Mesh {
     /// The Gateways that a router with these labels serves, oldest first, whatever their namespace.
     pub fn gateways_for(&self, labels: &Labels) -> Vec<Arc<MeshGateway>> {
         self.gateways.selecting(labels)
-    }
-
-    /// What could not be put into force although each object is valid by itself, such as a delegate that does not fit its root.
-    pub fn diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.routes.iter().flat_map(|route| &route.diagnostics)
     }
 }
 

@@ -12,10 +12,11 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use imbl::{OrdMap, OrdSet};
+use imbl::OrdMap;
 
 use super::endpoint::{self, Endpoint, EndpointAddress};
 use super::labels::LabelIndex;
+use super::multimap::Multimap;
 use super::service::{Labels, Service, ServiceId};
 use super::workload::Workload;
 use crate::object::{Object, ObjectKey};
@@ -28,10 +29,12 @@ pub(crate) struct Catalog {
     selectors: LabelIndex<ServiceId>,
     workloads: OrdMap<ObjectKey, Arc<Workload>>,
     workload_labels: LabelIndex<ObjectKey>,
-    slices: OrdMap<ObjectKey, OrdMap<ObjectKey, Arc<Object>>>,
-    slice_targets: OrdMap<ObjectKey, OrdMap<ObjectKey, ObjectKey>>,
+    /// Service -> its slices.
+    slices: Multimap<ObjectKey, ObjectKey, Arc<Object>>,
+    /// Pod -> the slices that name it, with the Service of each.
+    slice_targets: Multimap<ObjectKey, ObjectKey, ObjectKey>,
     endpoints: OrdMap<ServiceId, Arc<[Endpoint]>>,
-    by_address: OrdMap<(Arc<str>, IpAddr), OrdSet<ServiceId>>,
+    by_address: Multimap<(Arc<str>, IpAddr), ServiceId>,
 }
 
 /// The services whose endpoints must be resolved again.
@@ -89,7 +92,7 @@ impl Catalog {
 
     /// The services of a namespace that have an endpoint at this address.
     pub(crate) fn at_address(&self, namespace: &str, address: IpAddr) -> impl Iterator<Item = &Arc<Service>> {
-        self.by_address.get(&(namespace.into(), address)).into_iter().flatten().filter_map(|id| self.service(id))
+        self.by_address.of((namespace.into(), address)).filter_map(|(id, ())| self.service(id))
     }
 
     /// The workloads of a namespace that `selector` matches.
@@ -111,7 +114,7 @@ impl Catalog {
 
     /// The slices (or Endpoints) of a Kubernetes Service.
     pub(crate) fn slices(&self, service: &ObjectKey) -> impl Iterator<Item = &Arc<Object>> {
-        self.slices.get(service).into_iter().flat_map(OrdMap::values)
+        self.slices.of(service.clone()).map(|(_, slice)| slice)
     }
 
     /// The services whose endpoints may follow from a Pod or WorkloadEntry as this catalog knows it.
@@ -120,8 +123,7 @@ impl Catalog {
         if let Some(workload) = self.workloads.get(key) {
             found.extend(self.selecting(&key.namespace, &workload.labels).map(|service| service.id()));
         }
-        let through_slices = self.slice_targets.get(key).into_iter().flat_map(OrdMap::values);
-        found.extend(through_slices.flat_map(|service| self.ids_of(service)));
+        found.extend(self.slice_targets.of(key.clone()).flat_map(|(_, service)| self.ids_of(service)));
         found
     }
 
@@ -172,7 +174,7 @@ impl Catalog {
             self.by_host.insert(Arc::clone(&service.host), others.into());
         }
         if let Some(selector) = &service.selector {
-            self.selectors.remove_selector(&service.namespace, selector, &service.id());
+            self.selectors.remove_selector(&service.namespace, selector, service.id());
         }
     }
 
@@ -208,19 +210,19 @@ impl Catalog {
         let Some(object) = after else { return };
         let Some(service) = endpoint::slice_owner(object) else { return };
         for pod in endpoint::slice_pods(object) {
-            self.slice_targets.entry(pod).or_default().insert(key.clone(), service.clone());
+            self.slice_targets.insert(pod, key.clone(), service.clone());
         }
         stale.extend(self.ids_of(&service));
-        self.slices.entry(service).or_default().insert(key.clone(), Arc::clone(object));
+        self.slices.insert(service, key.clone(), Arc::clone(object));
     }
 
     fn remove_slice(&mut self, key: &ObjectKey, object: &Object, stale: &mut Stale) {
         let Some(service) = endpoint::slice_owner(object) else { return };
         for pod in endpoint::slice_pods(object) {
-            remove_nested(&mut self.slice_targets, &pod, key);
+            self.slice_targets.remove(pod, key.clone());
         }
         stale.extend(self.ids_of(&service));
-        remove_nested(&mut self.slices, &service, key);
+        self.slices.remove(service, key.clone());
     }
 
     /// Resolves the endpoints of the marked services again.
@@ -243,15 +245,10 @@ impl Catalog {
         let (before, after) = (addresses(before), addresses(after));
         let place = |address: &IpAddr| (Arc::clone(&id.object.namespace), *address);
         for address in before.difference(&after) {
-            let place = place(address);
-            let Some(ids) = self.by_address.get_mut(&place) else { continue };
-            ids.remove(id);
-            if ids.is_empty() {
-                self.by_address.remove(&place);
-            }
+            self.by_address.remove(place(address), id.clone());
         }
         for address in after.difference(&before) {
-            self.by_address.entry(place(address)).or_default().insert(id.clone());
+            self.by_address.insert(place(address), id.clone(), ());
         }
     }
 }
@@ -268,13 +265,5 @@ fn reuse(before: &[Arc<Service>], service: Service) -> Arc<Service> {
     match before.iter().find(|known| ***known == service) {
         Some(known) => Arc::clone(known),
         None => Arc::new(service),
-    }
-}
-
-fn remove_nested<V: Clone>(map: &mut OrdMap<ObjectKey, OrdMap<ObjectKey, V>>, outer: &ObjectKey, inner: &ObjectKey) {
-    let Some(nested) = map.get_mut(outer) else { return };
-    nested.remove(inner);
-    if nested.is_empty() {
-        map.remove(outer);
     }
 }

@@ -14,7 +14,6 @@ use std::sync::Arc;
 use imbl::OrdMap;
 
 use super::host::{HostIndex, HostPattern, resolve_short_name};
-use super::precedence::Precedence;
 use super::service::{Labels, Service, selects};
 use super::visibility::Visibility;
 use crate::istio::{DestinationRule, Subset, TrafficPolicy};
@@ -74,7 +73,7 @@ struct Client<'a> {
 /// The rules of one host in one namespace: the objects in merge order, and what they merge to.
 #[derive(Clone, Debug)]
 struct Claims {
-    objects: OrdMap<(merge::Scope, Precedence), Arc<Object>>,
+    objects: Arc<[Arc<Object>]>,
     merged: Arc<[Arc<EffectiveDestinationRule>]>,
 }
 
@@ -138,16 +137,15 @@ impl Destinations {
 
     // Without a config the merge is left for the call that follows for the same host.
     fn change(&mut self, key: &Object, host: &str, object: Option<&Arc<Object>>, merge_by: Option<&MeshConfig>) {
-        let Some(order) = merge::order(key) else { return };
         let namespace = &key.key.namespace;
         let mut hosts = self.by_namespace.get(namespace).cloned().unwrap_or_default();
         let mut claims = hosts.get(host).cloned().unwrap_or_else(Claims::empty);
-        match object {
-            Some(object) => claims.objects.insert(order, Arc::clone(object)),
-            None => claims.objects.remove(&order),
-        };
+        let mut objects: Vec<_> = claims.objects.iter().filter(|known| known.key != key.key).cloned().collect();
+        objects.extend(object.cloned());
+        objects.sort_by_cached_key(|object| merge::order(object));
+        claims.objects = objects.into();
         if let Some(config) = merge_by {
-            claims.merged = merge::merge(host, claims.objects.values(), &claims.merged, config);
+            claims.merged = merge::merge(host, &claims.objects, &claims.merged, config);
         }
         let keep = !claims.objects.is_empty() || merge_by.is_none();
         hosts.set(host, keep.then_some(claims));
@@ -161,7 +159,7 @@ impl Destinations {
 
 impl Claims {
     fn empty() -> Self {
-        Self { objects: OrdMap::new(), merged: Arc::new([]) }
+        Self { objects: Arc::new([]), merged: Arc::new([]) }
     }
 }
 

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use imbl::{OrdMap, OrdSet};
+use imbl::OrdMap;
 
+use super::conflicts::shadows;
 use super::gateway::GatewayRef;
 use super::host::{HostIndex, HostPattern};
+use super::multimap::Multimap;
 use super::precedence::Precedence;
 use super::visibility::{Reach, Visibility};
 use crate::diagnostic::Diagnostic;
@@ -57,16 +59,15 @@ impl MeshVirtualService {
     }
 }
 
-type Ordered = OrdMap<Precedence, Arc<MeshVirtualService>>;
-
 /// The persistent index of VirtualServices.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Routes {
     by_object: OrdMap<ObjectKey, Arc<MeshVirtualService>>,
-    by_gateway: OrdMap<GatewayRef, Ordered>,
-    mesh_hosts: HostIndex<Ordered>,
-    mesh_destinations: OrdMap<Arc<str>, Ordered>,
-    roots_of_delegate: OrdMap<ObjectKey, OrdSet<ObjectKey>>,
+    by_gateway: Multimap<GatewayRef, Precedence, Arc<MeshVirtualService>>,
+    /// Host of the mesh -> those that claim it, by age.
+    mesh_hosts: HostIndex<Arc<[Arc<MeshVirtualService>]>>,
+    mesh_destinations: Multimap<Arc<str>, Precedence, Arc<MeshVirtualService>>,
+    roots_of_delegate: Multimap<ObjectKey, ObjectKey>,
 }
 
 // === queries ===
@@ -77,14 +78,14 @@ impl Routes {
         self.by_object.get(key)
     }
 
-    /// All of them, by object.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<MeshVirtualService>> {
-        self.by_object.values()
+    /// The first that has a host of the mesh for itself wherever `route` claims it too.
+    pub(crate) fn winner_over(&self, route: &MeshVirtualService, host: &str) -> Option<&Arc<MeshVirtualService>> {
+        self.mesh_hosts.get(host)?.iter().find(|rival| shadows(rival, route))
     }
 
     /// Those bound to a gateway or the mesh that a namespace sees, in look-up order: private, exported, public; each by age.
     pub(crate) fn bound_to(&self, gateway: &GatewayRef, namespace: &str) -> Vec<Arc<MeshVirtualService>> {
-        let bound = self.by_gateway.get(gateway).into_iter().flat_map(OrdMap::values);
+        let bound = self.by_gateway.of(gateway.clone()).map(|(_, found)| found);
         let mut visible: Vec<_> =
             bound.filter_map(|found| Some((found.reach(namespace)?, Arc::clone(found)))).collect();
         visible.sort_by_key(|(reach, _)| *reach);
@@ -101,7 +102,7 @@ impl Routes {
         self.mesh_hosts
             .most_specific(host)
             .find_map(|claims| {
-                let accepted = claims.values().filter(|claim| accept(claim));
+                let accepted = claims.iter().filter(|claim| accept(claim));
                 // min_by_key keeps the first of equals, and the claims come by age.
                 accepted.filter_map(|claim| Some((claim.reach(namespace)?, claim))).min_by_key(|(reach, _)| *reach)
             })
@@ -110,13 +111,13 @@ impl Routes {
 
     /// Those of the mesh that route to a host.
     pub(crate) fn with_destination(&self, host: &str) -> impl Iterator<Item = &Arc<MeshVirtualService>> {
-        self.mesh_destinations.get(host).into_iter().flat_map(OrdMap::values)
+        self.mesh_destinations.of(host.into()).map(|(_, route)| route)
     }
 
     /// The objects whose routes change with an object: itself, and the roots that delegate to it.
     pub(crate) fn depending_on(&self, key: &ObjectKey) -> impl Iterator<Item = &ObjectKey> {
         let root = self.by_object.get_key_value(key).map(|(key, _)| key);
-        root.into_iter().chain(self.roots_of_delegate.get(key).into_iter().flatten())
+        root.into_iter().chain(self.roots_of_delegate.of(key.clone()).map(|(root, ())| root))
     }
 }
 
@@ -149,18 +150,19 @@ impl Routes {
     fn index(&mut self, route: &Arc<MeshVirtualService>) {
         let order = &route.precedence;
         for gateway in &route.gateways {
-            self.by_gateway.entry(gateway.clone()).or_default().insert(order.clone(), Arc::clone(route));
+            self.by_gateway.insert(gateway.clone(), order.clone(), Arc::clone(route));
         }
         for delegate in &route.delegates {
-            self.roots_of_delegate.entry(delegate.clone()).or_default().insert(route.key.clone());
+            self.roots_of_delegate.insert(delegate.clone(), route.key.clone(), ());
         }
         if route.binds(&GatewayRef::Mesh) {
             for host in &route.hosts {
-                let claims = self.mesh_hosts.get(host.as_str()).cloned().unwrap_or_default();
-                self.mesh_hosts.set(host.as_str(), Some(claims.update(order.clone(), Arc::clone(route))));
+                let mut claims = self.others(host, route);
+                claims.insert(claims.partition_point(|claim| claim.precedence < *order), Arc::clone(route));
+                self.mesh_hosts.set(host.as_str(), Some(claims.into()));
             }
             for host in route.destinations() {
-                self.mesh_destinations.entry(host).or_default().insert(order.clone(), Arc::clone(route));
+                self.mesh_destinations.insert(host, order.clone(), Arc::clone(route));
             }
         }
         self.by_object.insert(route.key.clone(), Arc::clone(route));
@@ -169,32 +171,25 @@ impl Routes {
     fn unindex(&mut self, route: &MeshVirtualService) {
         let order = &route.precedence;
         for gateway in &route.gateways {
-            remove_nested(&mut self.by_gateway, gateway, order);
+            self.by_gateway.remove(gateway.clone(), order.clone());
         }
         for delegate in &route.delegates {
-            let Some(roots) = self.roots_of_delegate.get_mut(delegate) else { continue };
-            roots.remove(&route.key);
-            if roots.is_empty() {
-                self.roots_of_delegate.remove(delegate);
-            }
+            self.roots_of_delegate.remove(delegate.clone(), route.key.clone());
         }
         for host in &route.hosts {
-            let Some(claims) = self.mesh_hosts.get(host.as_str()) else { continue };
-            let left = claims.without(order);
-            self.mesh_hosts.set(host.as_str(), (!left.is_empty()).then_some(left));
+            let left = self.others(host, route);
+            self.mesh_hosts.set(host.as_str(), (!left.is_empty()).then(|| left.into()));
         }
         for host in route.destinations() {
-            remove_nested(&mut self.mesh_destinations, &host, order);
+            self.mesh_destinations.remove(host, order.clone());
         }
         self.by_object.remove(&route.key);
     }
-}
 
-fn remove_nested<K: Ord + Clone>(map: &mut OrdMap<K, Ordered>, outer: &K, inner: &Precedence) {
-    let Some(nested) = map.get_mut(outer) else { return };
-    nested.remove(inner);
-    if nested.is_empty() {
-        map.remove(outer);
+    // Those that claim a host of the mesh besides `route`, by age.
+    fn others(&self, host: &HostPattern, route: &MeshVirtualService) -> Vec<Arc<MeshVirtualService>> {
+        let claims = self.mesh_hosts.get(host.as_str()).into_iter().flat_map(|claims| claims.iter());
+        claims.filter(|claim| claim.key != route.key).cloned().collect()
     }
 }
 

@@ -5,8 +5,7 @@
 
 use std::sync::Arc;
 
-use imbl::OrdMap;
-
+use super::multimap::Multimap;
 use super::precedence::Precedence;
 use super::protocol::Protocol;
 use super::service::{Labels, selects};
@@ -200,7 +199,7 @@ impl EgressBinding {
 /// The persistent index of Sidecars.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sidecars {
-    by_namespace: OrdMap<Arc<str>, OrdMap<Precedence, Arc<MeshSidecar>>>,
+    by_namespace: Multimap<Arc<str>, Precedence, Arc<MeshSidecar>>,
 }
 
 impl Sidecars {
@@ -219,24 +218,18 @@ impl Sidecars {
     }
 
     fn of(&self, namespace: &str) -> impl Iterator<Item = &Arc<MeshSidecar>> {
-        self.by_namespace.get(namespace).into_iter().flat_map(OrdMap::values)
+        self.by_namespace.of(namespace.into()).map(|(_, sidecar)| sidecar)
     }
 
     /// Puts an object in place of what it was before.
     pub(crate) fn update(&mut self, before: Option<&Arc<Object>>, after: Option<&Arc<Object>>) {
         if let Some(before) = before {
-            let namespace = &before.key.namespace;
-            let left = self.by_namespace.get(namespace).map(|known| known.without(&Precedence::of(before)));
-            match left {
-                Some(left) if !left.is_empty() => self.by_namespace.insert(Arc::clone(namespace), left),
-                _ => self.by_namespace.remove(namespace),
-            };
+            self.by_namespace.remove(Arc::clone(&before.key.namespace), Precedence::of(before));
         }
         if let Some((object, Spec::Sidecar(spec))) = after.map(|object| (object, &object.spec)) {
             let precedence = Precedence::of(object);
             let sidecar = MeshSidecar { key: object.key.clone(), precedence: precedence.clone(), spec: spec.clone() };
-            let known = self.by_namespace.entry(Arc::clone(&object.key.namespace)).or_default();
-            known.insert(precedence, Arc::new(sidecar));
+            self.by_namespace.insert(Arc::clone(&object.key.namespace), precedence, Arc::new(sidecar));
         }
     }
 }

@@ -1,3 +1,4 @@
+mod conflicts;
 mod cost;
 mod delegates;
 mod destination_rules;

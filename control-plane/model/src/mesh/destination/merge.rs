@@ -31,9 +31,9 @@ pub(super) fn order(object: &Object) -> Option<(Scope, Precedence)> {
 }
 
 /// What the rules of `host` merge to. Results equal to one of `before` are that one.
-pub(super) fn merge<'a>(
+pub(super) fn merge(
     host: &str,
-    objects: impl Iterator<Item = &'a Arc<Object>>,
+    objects: &[Arc<Object>],
     before: &[Arc<EffectiveDestinationRule>],
     config: &MeshConfig,
 ) -> Arc<[Arc<EffectiveDestinationRule>]> {

@@ -34,6 +34,6 @@ fn what_is_taken_out_is_not_found_and_leaves_nothing_behind() {
     index.insert_workload("shop", &pairs, &1);
     index.insert_selector("shop", &pairs, 2);
     index.remove_workload("shop", &pairs, &1);
-    index.remove_selector("shop", &pairs, &2);
+    index.remove_selector("shop", &pairs, 2);
     assert!(index.by_pair.is_empty());
 }

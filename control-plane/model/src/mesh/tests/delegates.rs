@@ -25,7 +25,7 @@ fn http(mesh: &Mesh) -> &[HttpRoute] {
 }
 
 fn complaints(mesh: &Mesh) -> Vec<String> {
-    mesh.diagnostics().map(ToString::to_string).collect()
+    mesh.diagnostics().iter().map(ToString::to_string).collect()
 }
 
 fn prefix(text: &str) -> Option<StringMatch> {

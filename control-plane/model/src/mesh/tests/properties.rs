@@ -7,7 +7,8 @@ use proptest::prelude::{ProptestConfig, Strategy, prop, prop_assert, prop_assert
 use proptest::sample::Index;
 
 use super::fixture::{Doc, changes};
-use crate::mesh::{Affected, GatewayRef, Labels, Mesh, affected};
+use crate::mesh::address::allocate;
+use crate::mesh::{AddressTable, Affected, GatewayRef, Labels, Mesh, affected, affected_by_addresses};
 use crate::mesh_config::MeshConfig;
 use crate::object::{Change, Object, ObjectKey};
 
@@ -58,7 +59,11 @@ const SHAPES: &[(&str, &str)] = &[
     ("DestinationRule", "spec: {host: '*.local', exportTo: ['.'], trafficPolicy: {tls: {mode: DISABLE}}}"),
     ("DestinationRule", "spec: {host: x.com, workloadSelector: {matchLabels: {app: a}}, subsets: [{name: v2}]}"),
     ("DestinationRule", "spec: {host: '*', subsets: [{name: v3}]}"),
-    ("Sidecar", "spec: {egress: [{hosts: ['./*', '*/x.com']}]}"),
+    (
+        "VirtualService",
+        "spec: {hosts: [x.com], http: [{route: [{destination: {host: a.shop.svc.cluster.local, port: {number: 80}}}]}]}",
+    ),
+    ("Sidecar", "spec: {egress: [{hosts: ['*/x.com', '~bar/y.com']}]}"),
     (
         "Sidecar",
         "spec: {workloadSelector: {labels: {app: a}}, egress: [{port: {number: 80, protocol: HTTP, name: p}, hosts: ['*/*']}]}",
@@ -207,10 +212,10 @@ fn covered(question: &Question, affected: &Affected) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
     #[test]
-    fn changes_one_by_one_make_the_mesh_that_a_fresh_start_makes(history in history(40)) {
+    fn changes_one_by_one_make_the_mesh_that_a_fresh_start_makes(history in history(80)) {
         let mut stepwise = empty();
         let mut last: BTreeMap<ObjectKey, Arc<Object>> = BTreeMap::new();
         for change in &history {
@@ -221,7 +226,9 @@ proptest! {
             };
         }
         let fresh: Vec<Change> = last.into_values().map(Change::Applied).collect();
-        let expected = answers(&empty().apply(&fresh));
+        let at_once = empty().apply(&fresh);
+        prop_assert_eq!(format!("{stepwise:?}"), format!("{at_once:?}"));
+        let expected = answers(&at_once);
         prop_assert_eq!(&answers(&stepwise), &expected);
         prop_assert_eq!(&answers(&empty().apply(&history)), &expected);
         let reversed: Vec<Change> = fresh.into_iter().rev().collect();
@@ -237,7 +244,7 @@ proptest! {
     }
 
     #[test]
-    fn every_answer_that_a_change_alters_is_named_as_affected(before in history(25), changes in history(4)) {
+    fn every_answer_that_a_change_alters_is_named_as_affected(before in history(70), changes in history(4)) {
         let before = empty().apply(&before);
         let after = before.apply(&changes);
         let mut effect = Affected::default();
@@ -249,5 +256,29 @@ proptest! {
             let altered = old.get(question) != new.get(question);
             prop_assert!(!altered || covered(question, &effect), "{:?} is altered and not in {:?}", question, effect);
         }
+    }
+
+    #[test]
+    fn giving_addresses_alters_what_is_named_and_the_same_mesh_comes_of_it_in_any_order(history in history(40), later in history(4)) {
+        let before = empty().apply(&history);
+        let table = allocate(&AddressTable::default(), before.unaddressed().cloned()).table;
+        let after = before.with_addresses(table.clone());
+        let effect = affected_by_addresses(&before, &after);
+        let (old, new) = (answers(&before), answers(&after));
+        for question in old.keys().chain(new.keys()) {
+            let altered = old.get(question) != new.get(question);
+            prop_assert!(!altered || covered(question, &effect), "{:?} is altered and not in {:?}", question, effect);
+        }
+        let first = empty().with_addresses(table).apply(&history);
+        prop_assert_eq!(format!("{:?}", first.apply(&later)), format!("{:?}", after.apply(&later)));
+    }
+
+    #[test]
+    fn another_configuration_makes_the_mesh_that_a_fresh_start_under_it_makes(history in history(40)) {
+        let config = Arc::new(MeshConfig { default_service_export_to: vec![".".to_owned()], ..MeshConfig::default() });
+        let mesh = empty().apply(&history);
+        let objects: Vec<Change> = mesh.objects().cloned().map(Change::Applied).collect();
+        let fresh = Mesh::new(Arc::clone(&config)).apply(&objects);
+        prop_assert_eq!(format!("{:?}", mesh.with_config(config)), format!("{fresh:?}"));
     }
 }
