@@ -1,3 +1,4 @@
+mod affected;
 mod conflicts;
 mod cost;
 mod delegates;

@@ -259,3 +259,22 @@ fn a_workload_stands_behind_the_services_that_select_it_or_name_its_address_olde
     let hosts: Vec<&str> = found.iter().map(|service| &*service.host).collect();
     assert_eq!(hosts, ["early.shop.svc.cluster.local", "ip.com", "late.shop.svc.cluster.local"]);
 }
+
+#[test]
+fn a_registered_entry_is_left_out_while_its_agent_says_that_it_is_ill_or_has_not_spoken_yet() {
+    let entry = |name: &str, ip: &str, checked: &str, conditions: &str| {
+        Doc::new("WorkloadEntry", name)
+            .annotations(&format!("{{proxy.istio.io/health-checks-enabled: '{checked}'}}"))
+            .rest(&format!(
+                "{{spec: {{address: {ip}, labels: {{app: reviews}}}}, status: {{conditions: [{conditions}]}}}}"
+            ))
+    };
+    let mesh = mesh(&[
+        reviews("ports: [{name: http, port: 80}]"),
+        entry("shop/well", "10.2.0.1", "true", "{type: Healthy, status: 'True'}"),
+        entry("shop/ill", "10.2.0.2", "true", "{type: Healthy, status: 'False'}"),
+        entry("shop/silent", "10.2.0.3", "true", ""),
+        entry("shop/unchecked", "10.2.0.4", "false", ""),
+    ]);
+    assert_eq!(found(&mesh, REVIEWS), ["10.2.0.1:80", "10.2.0.4:80"]);
+}

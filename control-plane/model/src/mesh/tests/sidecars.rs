@@ -232,3 +232,11 @@ fn proxies_with_the_same_namespace_and_sidecar_share_a_key() {
     assert_ne!(key("shop", "{app: a}"), key("shop", "{app: b}"));
     assert_ne!(key("shop", "{app: b}"), key("bar", "{app: b}"));
 }
+
+#[test]
+fn a_dot_in_a_sidecar_of_the_root_namespace_means_the_namespace_of_the_proxy() {
+    let root = sidecar("istio-system/mesh", "{egress: [{hosts: ['./*']}]}");
+    let mesh = world("[{hosts: ['*/*']}]", &[root]);
+    let bar = mesh.scope_for("bar", &labels(""));
+    assert_eq!(hosts(mesh.scope_services(&bar)), [host("a", "bar"), host("b", "bar")]);
+}
