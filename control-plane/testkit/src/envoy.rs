@@ -16,9 +16,11 @@ use tokio::{
     time::sleep,
 };
 
+mod backend;
 mod bootstrap;
 mod http;
 
+pub use backend::Backend;
 pub use bootstrap::{Bootstrap, XdsVariant};
 pub use http::{Reply, get, request};
 
