@@ -230,13 +230,9 @@ impl Session {
     fn launch(&mut self, kind: Kind, draft: Draft, now: Instant) -> Response {
         let nonce = self.next_nonce();
         let identity = Arc::clone(&self.limits.identity);
-        let response = self.kind_mut(kind).launch(draft, nonce, identity, now);
-        self.events.push(What::Sent {
-            kind,
-            nonce: Arc::clone(&response.nonce),
-            items: response.items(),
-            bytes: response.len(),
-        });
+        let (response, items) = self.kind_mut(kind).launch(draft, nonce, identity, now);
+        let (nonce, bytes) = (Arc::clone(&response.nonce), response.len());
+        self.events.push(What::Sent { kind, nonce, items, bytes });
         response
     }
 

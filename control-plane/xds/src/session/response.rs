@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use ferro_xds_protos::{Kind, Resource};
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 
-use crate::{Item, Variant};
+use crate::Variant;
 
 /// A response up to this size is copied into one frame: cheaper than a frame each for a handful of small resources.
 const COPY_LIMIT: usize = 4 * 1024;
@@ -48,16 +48,6 @@ const CONTROL_PLANE_IDENTIFIER: u32 = 1;
 // === impl Response ===
 
 impl Response {
-    /// What it says, by name and version.
-    pub fn items(&self) -> Arc<[Item]> {
-        let found = self
-            .resources
-            .iter()
-            .map(|resource| Item { name: Arc::clone(resource.name()), version: Some(Arc::clone(resource.version())) });
-        let removed = self.removed.iter().map(|name| Item { name: Arc::clone(name), version: None });
-        found.chain(removed).collect()
-    }
-
     /// The size of the message, in bytes.
     pub fn len(&self) -> usize {
         self.head_len() + self.bodies().map(|body| body.len()).sum::<usize>()

@@ -6,7 +6,7 @@ use ferro_xds_protos::{Kind, Resource};
 
 use super::{KindState, placeholder};
 use crate::{
-    Lookup, Sent, Variant,
+    Item, Lookup, Sent, Variant,
     session::{
         flight::{Change, Held, InFlight},
         response::Response,
@@ -122,10 +122,9 @@ impl KindState {
         if !(rules.visible)(name) {
             return Step::Invisible;
         }
-        let absent = || placeholder(self.kind, self.variant, name);
         let resource = match self.lookup(name) {
             Lookup::Found(resource) => Some(resource.clone()),
-            Lookup::Absent => absent(),
+            Lookup::Absent => placeholder(self.kind, self.variant, name, held),
             Lookup::Unknown => return Step::Wait,
         };
         match (resource, held) {
@@ -220,40 +219,34 @@ impl KindState {
         }
     }
 
-    /// Turns a draft into a response that now waits for its answer.
+    /// Turns a draft into a response that now waits for its answer, and lists what it says.
     pub(in crate::session) fn launch(
         &mut self,
         draft: Draft,
         nonce: Arc<str>,
         identity: Arc<str>,
         now: Instant,
-    ) -> Response {
+    ) -> (Response, Arc<[Item]>) {
         let version: Arc<str> = match (draft.full_digest, &self.target) {
             (Some(digest), _) => version_of(digest).into(),
             (None, Some(target)) => target.version(self.kind).into(),
             (None, None) => Arc::from(""),
         };
-        let response = Response {
-            kind: self.kind,
-            variant: self.variant,
-            nonce: Arc::clone(&nonce),
-            version: Arc::clone(&version),
-            resources: draft.resources,
-            removed: draft.removed,
-            identity,
-        };
+        let items = draft.items();
         self.last_nonce = Some(Arc::clone(&nonce));
         self.sent = Some(Sent { nonce: Arc::clone(&nonce), version: Arc::clone(&version), at: now });
         self.in_flight = Some(InFlight {
-            nonce,
-            version,
-            items: response.items(),
+            nonce: Arc::clone(&nonce),
+            version: Arc::clone(&version),
+            items: Arc::clone(&items),
             changes: draft.changes,
             handed_at: now,
             written_at: None,
             full_digest: draft.full_digest,
         });
-        response
+        let (kind, variant) = (self.kind, self.variant);
+        let (resources, removed) = (draft.resources, draft.removed);
+        (Response { kind, variant, nonce, version, resources, removed, identity }, items)
     }
 }
 
@@ -265,6 +258,16 @@ impl Draft {
         let mut draft = Self::default();
         names.iter().for_each(|name| draft.remove(name, Some(Held::Again)));
         draft
+    }
+
+    /// Everything it lists, and everything it says is gone: by name, or by leaving it out of a full list.
+    fn items(&self) -> Arc<[Item]> {
+        let found = self
+            .resources
+            .iter()
+            .map(|resource| Item { name: Arc::clone(resource.name()), version: Some(Arc::clone(resource.version())) });
+        let gone = self.changes.iter().filter(|change| change.version.is_none());
+        found.chain(gone.map(|change| Item { name: Arc::clone(&change.name), version: None })).collect()
     }
 
     fn send(&mut self, name: &Arc<str>, before: Option<Held>, resource: Resource) {
