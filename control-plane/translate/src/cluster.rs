@@ -285,6 +285,3 @@ fn metadata(
     }
     wkt::struct_of(fields)
 }
-
-#[cfg(test)]
-mod tests;

@@ -11,8 +11,8 @@ use crate::cluster::{self, Discovery, Planned};
 use crate::filter::{canonical_revision, canonical_service};
 use crate::outbound::Outbound;
 use crate::output::Output;
-use crate::parts::{istio_metadata, socket_address};
-use crate::pb::core::{Address, Locality as ProtoLocality, Pipe, address};
+use crate::parts::{istio_metadata, pipe, socket_address};
+use crate::pb::core::Locality as ProtoLocality;
 use crate::pb::endpoint::{ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint};
 
 use locality::Preference;
@@ -74,9 +74,7 @@ fn member(endpoint: &MeshEndpoint, service_port: u16) -> Option<LbEndpoint> {
     let address = match &endpoint.address {
         EndpointAddress::Ip(ip) => socket_address(&ip.to_string(), port),
         EndpointAddress::Name(name) => socket_address(name, port),
-        EndpointAddress::Unix(path) => {
-            Address { address: Some(address::Address::Pipe(Pipe { path: path.to_string(), mode: 0 })) }
-        }
+        EndpointAddress::Unix(path) => pipe(path),
     };
     let host = Endpoint { address: Some(address), ..Endpoint::default() };
     Some(LbEndpoint {
@@ -105,6 +103,3 @@ fn proto(locality: &Locality) -> ProtoLocality {
         sub_zone: locality.subzone.to_string(),
     }
 }
-
-#[cfg(test)]
-mod tests;

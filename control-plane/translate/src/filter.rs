@@ -4,8 +4,6 @@
 //! configuration are the same for both directions and never change with the rules, so that the VM and its state survive an
 //! update (wasm-filters.md §8, rules 10 and 11).
 
-use std::time::Duration;
-
 use ferro_model::mesh::Labels;
 use ferro_xds_protos::wkt;
 use prost::{Message, Name};
@@ -29,7 +27,6 @@ use crate::pb::ext::filters::network::http_connection_manager::v3::{HttpFilter, 
 use crate::pb::ext::wasm::v3::{FailurePolicy, PluginConfig, ReloadConfig, VmConfig, plugin_config};
 use crate::pb::wkt::StringValue;
 use crate::settings::{ModuleHash, Settings};
-use crate::view::LocalKey;
 
 pub(crate) const CORS: &str = "envoy.filters.http.cors";
 pub(crate) const FAULT: &str = "envoy.filters.http.fault";
@@ -124,12 +121,14 @@ fn discovered(settings: &Settings, direction: Direction) -> HttpFilter {
 }
 
 /// The configuration of our filter for one direction.
-pub(crate) fn configuration(module: ModuleHash, direction: Direction, key: &LocalKey) -> TypedExtensionConfig {
-    let text = plugin_text(direction, key);
+///
+/// The module refuses members it does not know, and whose proxy it runs in it reads from the node itself.
+pub(crate) fn configuration(module: ModuleHash, settings: &Settings, direction: Direction) -> TypedExtensionConfig {
+    let text = serde_json::json!({ "reporter": direction.reporter() }).to_string();
     // Rule 10: a trap in the module costs one request, then a fresh VM takes over.
     let backoff = BackoffStrategy {
-        base_interval: Some(wkt::duration(Duration::from_millis(100))),
-        max_interval: Some(wkt::duration(Duration::from_secs(1))),
+        base_interval: Some(wkt::duration(settings.filter_reload)),
+        max_interval: Some(wkt::duration(settings.filter_reload * 10)),
     };
     let plugin = PluginConfig {
         name: direction.resource().to_owned(),
@@ -157,23 +156,6 @@ fn machine(module: ModuleHash) -> VmConfig {
     }
 }
 
-fn plugin_text(direction: Direction, key: &LocalKey) -> String {
-    let labels = &key.labels;
-    let fields = [
-        ("reporter", direction.reporter()),
-        ("workload", &key.workload),
-        ("namespace", &key.namespace),
-        ("app", first(labels, &["app"]).unwrap_or_default()),
-        ("version", first(labels, &["version"]).unwrap_or_default()),
-        ("canonical_service", canonical_service(labels, &key.workload)),
-        ("canonical_revision", canonical_revision(labels)),
-        ("cluster", &key.cluster_id),
-        ("service_account", &key.service_account),
-    ];
-    serde_json::Value::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect())
-        .to_string()
-}
-
 /// The service a workload belongs to in metrics (Istio's rule).
 pub(crate) fn canonical_service<'a>(labels: &'a Labels, workload: &'a str) -> &'a str {
     first(labels, &["service.istio.io/canonical-name", "app.kubernetes.io/name", "app"]).unwrap_or(workload)
@@ -188,6 +170,3 @@ pub(crate) fn canonical_revision(labels: &Labels) -> &str {
 fn first<'a>(labels: &'a Labels, keys: &[&str]) -> Option<&'a str> {
     keys.iter().find_map(|key| labels.get(*key)).map(String::as_str)
 }
-
-#[cfg(test)]
-mod tests;

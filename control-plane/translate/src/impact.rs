@@ -14,9 +14,6 @@ use crate::proxy::{Proxy, ProxyKind};
 use crate::unit::{Dirty, Unit};
 use crate::view::{LocalKey, OutboundKey, View};
 
-#[cfg(test)]
-mod tests;
-
 #[derive(Clone, Debug)]
 pub struct Impact {
     scale: Scale,
@@ -79,9 +76,12 @@ impl Impact {
 
     /// Whether a proxy may be in another view now; if so, ask [`views`](crate::views) again.
     pub fn rekeys(&self, proxy: &Proxy) -> bool {
-        match self.scale {
+        match &self.scale {
             Scale::Everything => true,
-            Scale::Some(_) => self.workloads.contains(&proxy.namespace),
+            // A Sidecar decides on inbound ports as well.
+            Scale::Some(step) => {
+                self.workloads.contains(&proxy.namespace) || step.affected.scopes.contains(&proxy.namespace)
+            }
         }
     }
 

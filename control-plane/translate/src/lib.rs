@@ -39,4 +39,4 @@ pub use proxy::{Capture, InvalidNode, Proxy, ProxyKind, Variant};
 pub use settings::{InvalidHash, ModuleHash, Settings};
 pub use translation::{Input, Translation, Update};
 pub use unit::Dirty;
-pub use view::{Binding, InboundPort, IpFamilies, LocalKey, OutboundKey, View, Views, views};
+pub use view::{Application, Binding, InboundPort, IpFamilies, LocalKey, OutboundKey, View, Views, views};

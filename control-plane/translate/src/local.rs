@@ -72,7 +72,7 @@ impl<'a> Local<'a> {
     fn filters(&self, out: &mut Output) {
         let Some(module) = self.settings.wasm_module else { return };
         for direction in [Direction::Inbound, Direction::Outbound] {
-            let config = filter::configuration(module, direction, self.key);
+            let config = filter::configuration(module, self.settings, direction);
             out.put(Kind::ExtensionConfig, &config.name, &config);
         }
     }

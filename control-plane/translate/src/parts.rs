@@ -7,7 +7,7 @@ use ferro_xds_protos::wkt;
 use prost::{Message, Name};
 
 use crate::pb::core::{
-    Address, AggregatedConfigSource, ApiVersion, CidrRange, ConfigSource, EnvoyInternalAddress, Metadata,
+    Address, AggregatedConfigSource, ApiVersion, CidrRange, ConfigSource, EnvoyInternalAddress, Metadata, Pipe,
     SocketAddress, address, config_source, envoy_internal_address, socket_address,
 };
 use crate::pb::listener::{Filter, ListenerFilter, filter, listener_filter};
@@ -36,6 +36,11 @@ pub(crate) fn tcp(host: &str, port: u16) -> SocketAddress {
         port_specifier: Some(socket_address::PortSpecifier::PortValue(port.into())),
         ..SocketAddress::default()
     }
+}
+
+/// The path of a Unix socket.
+pub(crate) fn pipe(path: &str) -> Address {
+    Address { address: Some(address::Address::Pipe(Pipe { path: path.to_owned(), mode: 0 })) }
 }
 
 /// The address of an internal listener.

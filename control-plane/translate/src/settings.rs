@@ -11,6 +11,8 @@ pub struct Settings {
     /// How long Envoy waits for a resource that another one refers to. Never zero, which means for ever: a cluster whose
     /// endpoints are late must not keep its proxy from starting (reliability.md §5, incident 2).
     pub initial_fetch_timeout: Duration,
+    /// How soon a Wasm VM that trapped is started again; doubles up to ten times as much while it keeps trapping.
+    pub filter_reload: Duration,
 }
 
 /// SHA-256 of a Wasm module.
@@ -24,7 +26,11 @@ pub struct InvalidHash;
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { wasm_module: None, initial_fetch_timeout: Duration::from_secs(15) }
+        Self {
+            wasm_module: None,
+            initial_fetch_timeout: Duration::from_secs(15),
+            filter_reload: Duration::from_millis(100),
+        }
     }
 }
 

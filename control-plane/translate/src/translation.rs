@@ -19,9 +19,6 @@ use crate::tables::{Layout, Tables};
 use crate::unit::{Dirty, Unit};
 use crate::view::View;
 
-#[cfg(test)]
-mod tests;
-
 /// What a translation reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {

@@ -14,7 +14,7 @@ use crate::proxy::{Capture, Proxy, ProxyKind, Variant};
 
 mod inbound;
 
-pub use inbound::InboundPort;
+pub use inbound::{Application, InboundPort};
 
 /// Labels that differ from pod to pod of one workload. No policy selects by them.
 const PER_POD: [&str; 6] = [
@@ -195,6 +195,3 @@ impl IpFamilies {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

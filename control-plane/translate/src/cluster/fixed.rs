@@ -11,7 +11,7 @@ use crate::filter::dns_cache;
 use crate::names;
 use crate::parts::{internal_address, tcp};
 use crate::pb::cluster::{Cluster, cluster};
-use crate::pb::core::{BindConfig, HttpProtocolOptions};
+use crate::pb::core::{Address, BindConfig, HttpProtocolOptions};
 use crate::pb::endpoint::{ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint};
 use crate::pb::ext::clusters::dynamic_forward_proxy::v3::{ClusterConfig, cluster_config};
 
@@ -48,24 +48,34 @@ pub(crate) fn any_dns(config: &MeshConfig) -> Cluster {
 
 /// To an internal listener of the same Envoy.
 pub(crate) fn internal(listener: &str) -> Cluster {
-    let address = Endpoint { address: Some(internal_address(listener)), ..Endpoint::default() };
+    let mut cluster = named(listener);
+    put_address(&mut cluster, internal_address(listener));
+    cluster
+}
+
+/// Makes a cluster of one fixed endpoint.
+pub(crate) fn put_address(cluster: &mut Cluster, address: Address) {
+    let address = Endpoint { address: Some(address), ..Endpoint::default() };
     let endpoint =
         LbEndpoint { host_identifier: Some(lb_endpoint::HostIdentifier::Endpoint(address)), ..LbEndpoint::default() };
     let endpoints = LocalityLbEndpoints { lb_endpoints: vec![endpoint], ..LocalityLbEndpoints::default() };
-    let mut cluster = named(listener);
-    set_type(&mut cluster, cluster::DiscoveryType::Static);
+    set_type(cluster, cluster::DiscoveryType::Static);
     cluster.load_assignment = Some(ClusterLoadAssignment {
-        cluster_name: listener.to_owned(),
+        cluster_name: cluster.name.clone(),
         endpoints: vec![endpoints],
         ..ClusterLoadAssignment::default()
     });
-    cluster
 }
 
 /// Makes a cluster resolve the name in each request.
 pub(crate) fn resolve_per_request(cluster: &mut Cluster) {
     let cache = cluster_config::ClusterImplementationSpecifier::DnsCacheConfig(dns_cache());
-    let config = ClusterConfig { cluster_implementation_specifier: Some(cache), ..ClusterConfig::default() };
+    let config = ClusterConfig {
+        // It speaks no TLS, so there is no name in a certificate to hold against the one in the request.
+        allow_insecure_cluster_options: true,
+        cluster_implementation_specifier: Some(cache),
+        ..ClusterConfig::default()
+    };
     cluster.lb_policy = cluster::LbPolicy::ClusterProvided.into();
     cluster.cluster_discovery_type = Some(cluster::ClusterDiscoveryType::ClusterType(cluster::CustomClusterType {
         name: "envoy.clusters.dynamic_forward_proxy".to_owned(),

@@ -5,16 +5,15 @@ use ferro_xds_protos::wkt;
 use crate::cluster::{fixed, policy, protocol, set_type};
 use crate::local::Local;
 use crate::names;
-use crate::parts::{istio_metadata, socket_address};
+use crate::parts::{istio_metadata, pipe, socket_address};
 use crate::pb::cluster::{Cluster, cluster};
-use crate::pb::endpoint::{ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint};
-use crate::view::InboundPort;
+use crate::view::{Application, InboundPort};
 use ferro_model::mesh::TrafficBlocks;
 
 /// The cluster of one port of the workload.
 ///
 /// With capture it goes where the connection was going, from an address that iptables let pass; without, to where the
-/// application listens.
+/// application listens; and where a Sidecar says so, there.
 pub(crate) fn of_port(local: &Local<'_>, port: &InboundPort) -> Cluster {
     let name = names::inbound_cluster(port.target);
     let id = wkt::struct_of([
@@ -30,16 +29,19 @@ pub(crate) fn of_port(local: &Local<'_>, port: &InboundPort) -> Cluster {
         name,
         ..Cluster::default()
     };
-    match &local.key.binding {
-        None => {
+    match (&port.application, &local.key.binding) {
+        (Application::Own, None) => {
             set_type(&mut cluster, cluster::DiscoveryType::OriginalDst);
             cluster.lb_policy = cluster::LbPolicy::ClusterProvided.into();
             cluster.upstream_bind_config = Some(fixed::loopback_source());
         }
-        Some(binding) => {
-            set_type(&mut cluster, cluster::DiscoveryType::Static);
-            cluster.load_assignment = Some(application(&cluster.name, binding.app_port(port.target)));
+        (Application::Own, Some(binding)) => {
+            fixed::put_address(&mut cluster, socket_address("127.0.0.1", binding.app_port(port.target)));
         }
+        (Application::At(address), _) => {
+            fixed::put_address(&mut cluster, socket_address(&address.ip().to_string(), address.port()));
+        }
+        (Application::Unix(path), _) => fixed::put_address(&mut cluster, pipe(path)),
     }
     let rule = local.rule(port);
     let blocks = rule.as_ref().map(|rule| rule.policy(None, port.service_port)).unwrap_or_default();
@@ -48,15 +50,4 @@ pub(crate) fn of_port(local: &Local<'_>, port: &InboundPort) -> Cluster {
     policy::apply(local.config(), &limits, &mut cluster);
     protocol::apply(local.config(), port.protocol, &limits, &mut cluster);
     cluster
-}
-
-fn application(cluster: &str, port: u16) -> ClusterLoadAssignment {
-    let address = Endpoint { address: Some(socket_address("127.0.0.1", port)), ..Endpoint::default() };
-    let endpoint =
-        LbEndpoint { host_identifier: Some(lb_endpoint::HostIdentifier::Endpoint(address)), ..LbEndpoint::default() };
-    ClusterLoadAssignment {
-        cluster_name: cluster.to_owned(),
-        endpoints: vec![LocalityLbEndpoints { lb_endpoints: vec![endpoint], ..LocalityLbEndpoints::default() }],
-        ..ClusterLoadAssignment::default()
-    }
 }

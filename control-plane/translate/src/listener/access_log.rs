@@ -120,6 +120,3 @@ fn proto(value: serde_json::Value) -> Value {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -155,6 +155,3 @@ impl Rule<'_> {
         Decorator { operation: format!("{}{path}", names::host_port(host, self.place.port)), ..Decorator::default() }
     }
 }
-
-#[cfg(test)]
-mod tests;
