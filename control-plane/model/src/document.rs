@@ -1,11 +1,13 @@
 //! Text to objects: every document of a text on its own, with everything worth saying about it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::diagnostic::{Diagnostic, Location};
-use crate::fields::{Context, FromNode, field};
+use crate::context::Context;
+use crate::fields::{FromNode, fields};
 use crate::node::{Node, Value};
 use crate::object::{Object, ObjectKey, ObjectKind, ObjectMeta, Spec, Timestamp};
 use crate::validate;
@@ -65,8 +67,10 @@ fn unreadable(file: &Arc<str>, broken: Broken) -> Diagnostic {
     diagnostic
 }
 
+/// The kind of a document that may be cut off; other projects have kinds of the same names.
 fn kind_of(root: &Node) -> Option<ObjectKind> {
-    root.get("kind")?.text()?.parse().ok()
+    let kind: ObjectKind = root.get("kind")?.text()?.parse().ok()?;
+    same_group(kind, root.get("apiVersion")?.text()?).then_some(kind)
 }
 
 fn read(file: &Arc<str>, root: &Node, text: &str, parsed: &mut Parsed) {
@@ -141,8 +145,8 @@ fn object(file: &Arc<str>, kind: ObjectKind, root: &Node, text: &str, location: 
         context.within("metadata", |context| context.error(root, "missing-field", "`name` is required and not given"));
     }
     let spec = Spec::read(kind, root, &mut context);
-    if let (Some(key), Some(spec)) = (&key, &spec) {
-        validate::object(key, spec, &mut context);
+    if let Some(spec) = &spec {
+        validate::object(spec, &mut context);
     }
     let refused = context.failed();
     parsed.diagnostics.extend(context.into_findings());
@@ -166,21 +170,37 @@ fn metadata(root: &Node, context: &mut Context<'_>) -> Option<ObjectMeta> {
         context.error(root, "missing-field", "metadata with a name is required");
         return None;
     };
-    context.within("metadata", |context| {
-        // Both are read before either is judged, so that one finding does not hide the other.
-        let (labels, annotations) = (field(meta, "labels", context), field(meta, "annotations", context));
-        let created = meta.get("creationTimestamp").map(|node| CreationTime::from_node(node, context));
-        let created = match created {
-            Some(read) => read?.0,
-            None => Timestamp::default(),
-        };
-        Some(ObjectMeta { labels: labels?, annotations: annotations?, created })
+    context.within("metadata", |context| Metadata::from_node(meta, context)).map(|meta| ObjectMeta {
+        labels: meta.labels,
+        annotations: meta.annotations,
+        created: meta.created.map(|time| time.0).unwrap_or_default(),
+        deleted: meta.deleted.map(|time| time.0),
     })
 }
 
-struct CreationTime(Timestamp);
+fields! {
+    /// `metadata`, without the name: that makes the key.
+    pub(crate) struct Metadata {
+        /// Labels.
+        labels: BTreeMap<String, String> = "labels",
+        /// Annotations.
+        annotations: BTreeMap<String, String> = "annotations",
+        /// When it was made.
+        created: Option<Time> = "creationTimestamp",
+        /// When it began to go.
+        deleted: Option<Time> = "deletionTimestamp",
+    }
+    ignored [
+        "name", "namespace", "generateName", "uid", "resourceVersion", "generation", "selfLink", "ownerReferences", "finalizers",
+        "managedFields", "deletionGracePeriodSeconds",
+    ]
+}
 
-impl FromNode for CreationTime {
+/// A point in time as Kubernetes writes it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Time(Timestamp);
+
+impl FromNode for Time {
     fn from_node(node: &Node, context: &mut Context<'_>) -> Option<Self> {
         let parsed = node.text().and_then(|text| text.parse::<jiff::Timestamp>().ok());
         match parsed.map(|time| u64::try_from(time.as_millisecond())) {
@@ -190,7 +210,7 @@ impl FromNode for CreationTime {
     }
 }
 
-/// A key that stands twice in one text: the first is taken, the others are errors.
+/// A key that stands twice in one text: the first is taken, the others are errors that name it.
 fn duplicates(parsed: &mut Parsed) {
     let mut seen = std::collections::HashMap::new();
     let diagnostics = &mut parsed.diagnostics;
@@ -201,7 +221,8 @@ fn duplicates(parsed: &mut Parsed) {
         }
         std::collections::hash_map::Entry::Occupied(first) => {
             let message = format!("stands twice in this file, first at line {}; keep one", first.get());
-            diagnostics.push(Diagnostic::error("duplicate-object", location.clone(), message));
+            let twice = Diagnostic::error("duplicate-object", location.clone(), message);
+            diagnostics.push(twice.about(object.key.clone()));
             false
         }
     });

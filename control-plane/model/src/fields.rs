@@ -2,25 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::diagnostic::{Diagnostic, Location, Severity};
+use crate::context::Context;
 use crate::node::{Node, Style, Value};
-use crate::object::ObjectKey;
-
-/// The most findings one document may have; the rest is counted in a last one.
-const FINDINGS: usize = 50;
-
-/// What a conversion knows and collects.
-pub(crate) struct Context<'a> {
-    file: Arc<str>,
-    root: &'a Node,
-    object: Option<ObjectKey>,
-    path: String,
-    findings: Vec<Diagnostic>,
-    dropped: usize,
-}
 
 /// A type that a node can be read as.
 pub(crate) trait FromNode: Sized {
@@ -30,67 +15,6 @@ pub(crate) trait FromNode: Sized {
     /// What an absent field means; `None` makes the field required.
     fn absent() -> Option<Self> {
         None
-    }
-}
-
-// === impl Context ===
-
-impl<'a> Context<'a> {
-    pub(crate) fn new(file: Arc<str>, root: &'a Node, object: Option<ObjectKey>) -> Self {
-        Self { file, root, object, path: String::new(), findings: Vec::new(), dropped: 0 }
-    }
-
-    /// Notes an error at the current field.
-    pub(crate) fn error(&mut self, node: &Node, code: &'static str, message: impl Into<String>) {
-        let path = self.path.clone();
-        self.note(Severity::Error, node, code, path, message.into());
-    }
-
-    /// Notes what a rule over typed values found; the place is looked up by the path.
-    pub(crate) fn at(&mut self, severity: Severity, path: &str, code: &'static str, message: impl Into<String>) {
-        let root = self.root;
-        self.note(severity, root.nearest(path), code, path.to_owned(), message.into());
-    }
-
-    /// A value of another type than the field wants.
-    pub(crate) fn wrong<T>(&mut self, node: &Node, wanted: &str) -> Option<T> {
-        self.error(node, "wrong-type", format!("found {}, wanted {wanted}", node.describe()));
-        None
-    }
-
-    /// Runs `read` with the path one field deeper.
-    pub(crate) fn within<T>(&mut self, step: &str, read: impl FnOnce(&mut Self) -> T) -> T {
-        let length = self.path.len();
-        if !step.starts_with('[') && length > 0 {
-            self.path.push('.');
-        }
-        self.path.push_str(step);
-        let result = read(self);
-        self.path.truncate(length);
-        result
-    }
-
-    /// Whether an error was noted so far.
-    pub(crate) fn failed(&self) -> bool {
-        self.findings.iter().any(Diagnostic::is_error)
-    }
-
-    /// Everything noted.
-    pub(crate) fn into_findings(mut self) -> Vec<Diagnostic> {
-        if self.dropped > 0 {
-            let message = format!("{} more findings are not shown; mend these first", self.dropped);
-            self.findings.push(Diagnostic::warning("more", Location { file: self.file, ..Location::default() }, message));
-        }
-        self.findings
-    }
-
-    fn note(&mut self, severity: Severity, node: &Node, code: &'static str, field: String, message: String) {
-        if self.findings.len() >= FINDINGS && (severity == Severity::Warning || self.failed()) {
-            self.dropped += 1;
-            return;
-        }
-        let location = Location { file: Arc::clone(&self.file), line: node.line, column: node.column };
-        self.findings.push(Diagnostic { severity, code, location, object: self.object.clone(), field, message });
     }
 }
 
@@ -112,10 +36,19 @@ pub(crate) fn unknown_fields(node: &Node, known: &[&str], context: &mut Context<
         let place = Node { value: Value::Null, line: entry.line, column: entry.column };
         let near = known.iter().find(|name| close(name, &entry.key));
         let advice = near.map_or_else(|| format!("known: {}", known.join(", ")), |name| format!("did you mean `{name}`?"));
-        let path = context.within(&entry.key, |context| context.path.clone());
-        context.note(Severity::Warning, &place, "unknown-field", path, format!("no such field, it has no effect; {advice}"));
+        let message = format!("no such field, it has no effect; {advice}");
+        context.within(&entry.key, |context| context.warning(&place, "unknown-field", message));
     }
     Some(())
+}
+
+/// Reports keys that Istio gives a meaning and this mesh does not, yet.
+pub(crate) fn later_fields(node: &Node, later: &[&str], context: &mut Context<'_>) {
+    for name in later {
+        if let Some(value) = node.get(name) {
+            context.within(name, |context| context.warning(value, "not-supported", "is not supported yet and has no effect"));
+        }
+    }
 }
 
 /// The same letters in another case or order, or one letter off: a likely slip of the keyboard.
@@ -130,25 +63,38 @@ fn close(known: &str, found: &str) -> bool {
     a == b || (a.len().abs_diff(b.len()) <= 1 && common + 1 >= a.len().max(b.len()) && known.chars().next() == found.chars().next())
 }
 
-/// Declares structs with their conversion. `ignored` names fields that are known and have no effect on a mesh.
+/// Declares structs with their conversion. `or` says what an absent field means where its type does not; `ignored` names fields
+/// that are known and have no effect on a mesh; `later` those that should have one and
+/// do not yet, which is said; `unread` declares fields that are filled in from elsewhere.
 macro_rules! fields {
     ($(
         $(#[$doc:meta])*
-        pub struct $name:ident { $($(#[$field_doc:meta])* $field:ident : $type:ty = $key:literal),* $(,)? }
+        pub $(($scope:tt))? struct $name:ident { $($(#[$field_doc:meta])* $field:ident : $type:ty = $key:literal $(or $absent:expr)?),* $(,)? }
         $(ignored [$($ignored:literal),* $(,)?])?
+        $(later [$($later:literal),* $(,)?])?
+        $(unread { $($(#[$unread_doc:meta])* $unread:ident : $unread_type:ty),* $(,)? })?
     )+) => { $(
         $(#[$doc])*
         #[derive(Clone, Debug, Default, PartialEq)]
-        pub struct $name { $($(#[$field_doc])* pub $field: $type),* }
+        pub $(($scope))? struct $name {
+            $($(#[$field_doc])* pub $field: $type,)*
+            $($($(#[$unread_doc])* pub $unread: $unread_type,)*)?
+        }
 
         impl $crate::fields::FromNode for $name {
-            fn from_node(node: &$crate::node::Node, context: &mut $crate::fields::Context<'_>) -> Option<Self> {
-                $crate::fields::unknown_fields(node, &[$($key,)* $($($ignored,)*)?], context)?;
-                $(let $field = $crate::fields::field(node, $key, context);)*
-                Some(Self { $($field: $field?),* })
+            fn from_node(node: &$crate::node::Node, context: &mut $crate::context::Context<'_>) -> Option<Self> {
+                $crate::fields::unknown_fields(node, &[$($key,)* $($($ignored,)*)? $($($later,)*)?], context)?;
+                $($crate::fields::later_fields(node, &[$($later),*], context);)?
+                // All are read before one is judged, so that one finding does not hide the next.
+                $(let $field = $crate::fields::fields!(@read node, context, $key $(, $absent)?);)*
+                Some(Self { $($field: $field?,)* $($($unread: Default::default(),)*)? })
             }
         }
     )+ };
+    (@read $node:ident, $context:ident, $key:literal) => { $crate::fields::field($node, $key, $context) };
+    (@read $node:ident, $context:ident, $key:literal, $absent:expr) => {
+        $crate::fields::field($node, $key, $context).map(|value: Option<_>| value.unwrap_or($absent))
+    };
 }
 
 /// Declares enums of words, the first being the default.
@@ -162,7 +108,7 @@ macro_rules! words {
         pub enum $name { $(#[$first_doc])* #[default] $first, $($(#[$word_doc])* $variant),* }
 
         impl $crate::fields::FromNode for $name {
-            fn from_node(node: &$crate::node::Node, context: &mut $crate::fields::Context<'_>) -> Option<Self> {
+            fn from_node(node: &$crate::node::Node, context: &mut $crate::context::Context<'_>) -> Option<Self> {
                 match node.text() {
                     Some($first_word) => Some(Self::$first),
                     $(Some($word) => Some(Self::$variant),)*
@@ -198,7 +144,7 @@ impl<T: FromNode> FromNode for Vec<T> {
         let Value::Sequence(items) = &node.value else { return context.wrong(node, "a list") };
         // Every item is read, so that one broken item does not hide the findings in the next.
         let read: Vec<Option<T>> =
-            items.iter().enumerate().map(|(index, item)| context.within(&format!("[{index}]"), |context| T::from_node(item, context))).collect();
+            items.iter().enumerate().map(|(index, item)| context.item(index, |context| T::from_node(item, context))).collect();
         read.into_iter().collect()
     }
 
@@ -252,8 +198,8 @@ fn is_float(text: &str) -> bool {
 /// Booleans as YAML 1.1 and with it Kubernetes reads them.
 fn boolean(text: &str) -> Option<bool> {
     match text {
-        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
-        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
+        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "y" | "Y" | "on" | "On" | "ON" => Some(true),
+        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "n" | "N" | "off" | "Off" | "OFF" => Some(false),
         _ => None,
     }
 }
@@ -267,13 +213,15 @@ fn integer(text: &str) -> Option<i64> {
     if !digits.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
-    let radix = |prefix: &str, radix| digits.strip_prefix(prefix).map(|rest| i64::from_str_radix(rest, radix).ok());
+    // A second sign after the prefix is none of YAML's, though `from_str_radix` would take it.
+    let unsigned = |text: &str, radix| i64::from_str_radix(text, radix).ok().filter(|_| !text.starts_with(['-', '+']));
+    let radix = |prefix: &str, radix| digits.strip_prefix(prefix).map(|rest| unsigned(rest, radix));
     let value = radix("0x", 16).or_else(|| radix("0o", 8)).or_else(|| radix("0b", 2)).unwrap_or_else(|| match digits {
         "0" => Some(0),
-        octal if octal.starts_with('0') => i64::from_str_radix(octal, 8).ok(),
+        octal if octal.starts_with('0') => unsigned(octal, 8),
         decimal => decimal.parse().ok(),
     });
-    value.map(|value| sign * value)
+    value.map(|value: i64| sign * value)
 }
 
 impl FromNode for bool {
@@ -353,20 +301,6 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
 impl FromNode for IpAddr {
     fn from_node(node: &Node, context: &mut Context<'_>) -> Option<Self> {
         node.text().and_then(|text| text.parse().ok()).or_else(|| context.wrong(node, "an IP address"))
-    }
-}
-
-/// A subtree that is known and has no effect on a mesh.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ignored;
-
-impl FromNode for Ignored {
-    fn from_node(_: &Node, _: &mut Context<'_>) -> Option<Self> {
-        Some(Self)
-    }
-
-    fn absent() -> Option<Self> {
-        Some(Self)
     }
 }
 

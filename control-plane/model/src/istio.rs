@@ -29,7 +29,8 @@ pub use workload::{
     WorkloadGroup, WorkloadTemplate,
 };
 
-use crate::fields::{Context, FromNode, Ignored, field, unknown_fields};
+use crate::context::Context;
+use crate::fields::{FromNode, field, unknown_fields};
 use crate::node::Node;
 
 /// The fields every document may have besides its own.
@@ -38,7 +39,6 @@ const DOCUMENT: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"]
 /// Reads `spec`, which Istio's kinds require.
 fn spec<T: FromNode>(document: &Node, context: &mut Context<'_>) -> Option<T> {
     unknown_fields(document, &DOCUMENT, context)?;
-    field::<Ignored>(document, "status", context)?;
     field(document, "spec", context)
 }
 

@@ -1,5 +1,5 @@
-//! Kubernetes objects as far as a mesh reads them. What it does not read is skipped, not reported: the API server has
-//! checked it, or will.
+//! Kubernetes objects as far as a mesh reads them. What Kubernetes knows and a mesh does not read is named and ignored, so that
+//! only slips are reported (<https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.34/>).
 
 mod endpoints;
 mod service;
@@ -12,33 +12,18 @@ pub use workload::{
     PodTemplate, PodTemplateMeta, ServiceAccount,
 };
 
-/// Declares structs that skip the fields they do not name.
-macro_rules! partial {
-    ($(
-        $(#[$doc:meta])*
-        pub struct $name:ident { $($(#[$field_doc:meta])* $field:ident : $type:ty = $key:literal),* $(,)? }
-    )+) => { $(
-        $(#[$doc])*
-        #[derive(Clone, Debug, Default, PartialEq)]
-        pub struct $name { $($(#[$field_doc])* pub $field: $type),* }
+use crate::context::Context;
+use crate::fields::FromNode;
+use crate::node::Node;
 
-        impl $crate::fields::FromNode for $name {
-            fn from_node(node: &$crate::node::Node, context: &mut $crate::fields::Context<'_>) -> Option<Self> {
-                if !matches!(node.value, $crate::node::Value::Mapping(_)) {
-                    return context.wrong(node, "an object");
-                }
-                $(let $field = $crate::fields::field(node, $key, context);)*
-                Some(Self { $($field: $field?),* })
-            }
-        }
-
-        impl $name {
-            #[allow(dead_code, reason = "documents are read by this, their parts by `FromNode`")]
-            pub(crate) fn from_document(node: &$crate::node::Node, context: &mut $crate::fields::Context<'_>) -> Option<Self> {
-                $crate::fields::FromNode::from_node(node, context)
+macro_rules! documents {
+    ($($kind:ident),+) => { $(
+        impl $kind {
+            pub(crate) fn from_document(document: &Node, context: &mut Context<'_>) -> Option<Self> {
+                Self::from_node(document, context)
             }
         }
     )+ };
 }
 
-pub(crate) use partial;
+documents!(Service, EndpointSlice, Endpoints, Pod, Deployment, Namespace, ServiceAccount);

@@ -4,6 +4,8 @@
 //! text ──► document::parse ──► Object (typed) + Diagnostic ──► Mesh::apply ──► queries
 //! ```
 
+mod context;
+pub mod corpus;
 pub mod diagnostic;
 pub mod document;
 mod fields;

@@ -1,138 +1,22 @@
 //! MeshConfig: what holds for the whole mesh (Istio's `MeshConfig`, <https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/>).
 
+mod check;
+mod document;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::diagnostic::{Diagnostic, Location};
-use crate::fields::{Context, FromNode, Ignored, fields, words};
-use crate::istio::{
-    ConnectionPool, H2UpgradePolicy, HttpRetry, LocalityLbSetting, OutboundMode, OutboundTrafficPolicy, OutlierDetection,
-    TcpKeepalive,
+pub use document::{
+    AccessLogEncoding, DefaultProxyConfig, DefaultTrafficPolicy, InboundMode, InboundTrafficPolicy, MeshConfigDocument, Normalization,
+    PathNormalization,
 };
+
+use crate::context::Context;
+use crate::diagnostic::{Diagnostic, Location};
+use crate::fields::FromNode;
+use crate::istio::{H2UpgradePolicy, HttpRetry, LocalityLbSetting, OutboundMode, OutboundTrafficPolicy, TcpKeepalive};
 use crate::node::{Node, Value};
-use crate::yaml::{self, Limits};
-
-fields! {
-    /// The document, absent fields as `None`.
-    pub struct MeshConfigDocument {
-        /// The SPIFFE trust domain.
-        trust_domain: Option<String> = "trustDomain",
-        /// Further names of the trust domain.
-        trust_domain_aliases: Vec<String> = "trustDomainAliases",
-        /// The namespace whose policies apply to all.
-        root_namespace: Option<String> = "rootNamespace",
-        /// What becomes of traffic to unknown hosts.
-        outbound_traffic_policy: Option<OutboundTrafficPolicy> = "outboundTrafficPolicy",
-        /// What becomes of inbound traffic to unknown ports.
-        inbound_traffic_policy: Option<InboundTrafficPolicy> = "inboundTrafficPolicy",
-        /// Where access logs go; empty is off.
-        access_log_file: Option<String> = "accessLogFile",
-        /// The form of access logs.
-        access_log_encoding: Option<AccessLogEncoding> = "accessLogEncoding",
-        /// Own format in place of Istio's.
-        access_log_format: Option<String> = "accessLogFormat",
-        /// In place of the built-in default.
-        default_http_retry_policy: Option<HttpRetry> = "defaultHttpRetryPolicy",
-        /// Of upstream connections; 10 s if not given.
-        connect_timeout: Option<Duration> = "connectTimeout",
-        /// Probes of upstream connections.
-        tcp_keepalive: Option<TcpKeepalive> = "tcpKeepalive",
-        /// Whether HTTP/1.1 is upgraded.
-        h2_upgrade_policy: Option<H2UpgradePolicy> = "h2UpgradePolicy",
-        /// Who sees services that do not say.
-        default_service_export_to: Vec<String> = "defaultServiceExportTo",
-        /// Who sees VirtualServices that do not say.
-        default_virtual_service_export_to: Vec<String> = "defaultVirtualServiceExportTo",
-        /// Who sees DestinationRules that do not say.
-        default_destination_rule_export_to: Vec<String> = "defaultDestinationRuleExportTo",
-        /// Preferences among localities.
-        locality_lb_setting: Option<LocalityLbSetting> = "localityLbSetting",
-        /// Whether sidecars speak mutual TLS without being told.
-        enable_auto_mtls: Option<bool> = "enableAutoMtls",
-        /// How long bytes are awaited to find out a protocol; 0 is for ever.
-        protocol_detection_timeout: Option<Duration> = "protocolDetectionTimeout",
-        /// How often DNS names of clusters are resolved; 60 s if not given.
-        dns_refresh_rate: Option<Duration> = "dnsRefreshRate",
-        /// For hosts whose DestinationRule leaves blocks out.
-        default_traffic_policy: Option<DefaultTrafficPolicy> = "defaultTrafficPolicy",
-        /// How paths are normalised.
-        path_normalization: Option<PathNormalization> = "pathNormalization",
-        /// Pattern of inbound statistics.
-        inbound_cluster_stat_name: Option<String> = "inboundClusterStatName",
-        /// Pattern of outbound statistics.
-        outbound_cluster_stat_name: Option<String> = "outboundClusterStatName",
-        /// Settings of the proxies themselves.
-        default_config: Option<DefaultProxyConfig> = "defaultConfig",
-    }
-
-    /// What becomes of inbound traffic to unknown ports.
-    pub struct InboundTrafficPolicy {
-        /// Let through or to the local host.
-        mode: Option<InboundMode> = "mode",
-    }
-
-    /// Blocks for hosts whose DestinationRule leaves them out.
-    pub struct DefaultTrafficPolicy {
-        /// Limits.
-        connection_pool: Option<ConnectionPool> = "connectionPool",
-        /// When an endpoint is left out.
-        outlier_detection: Option<OutlierDetection> = "outlierDetection",
-    }
-
-    /// How paths are normalised.
-    pub struct PathNormalization {
-        /// How much.
-        normalization: Option<Normalization> = "normalization",
-    }
-
-    /// Settings of the proxies themselves.
-    pub struct DefaultProxyConfig {
-        /// Worker threads; 0 is one per core.
-        concurrency: Option<i32> = "concurrency",
-        /// How long a drain takes.
-        drain_duration: Option<Duration> = "drainDuration",
-        /// How long a termination drains.
-        termination_drain_duration: Option<Duration> = "terminationDrainDuration",
-        /// Whether the application waits for its proxy.
-        hold_application_until_proxy_starts: Option<bool> = "holdApplicationUntilProxyStarts",
-        /// Where istiod's proxies look for it; agents here are told by their own flag.
-        discovery_address: Option<String> = "discoveryAddress",
-        /// Environment of the proxy.
-        proxy_metadata: Ignored = "proxyMetadata",
-    }
-}
-
-words! {
-    /// What becomes of inbound traffic to unknown ports.
-    pub enum InboundMode {
-        /// Let through.
-        Passthrough = "PASSTHROUGH",
-        /// Sent to the local host.
-        Localhost = "LOCALHOST",
-    }
-
-    /// The form of access logs.
-    pub enum AccessLogEncoding {
-        /// Lines of text.
-        Text = "TEXT",
-        /// JSON objects.
-        Json = "JSON",
-    }
-
-    /// How paths are normalised.
-    pub enum Normalization {
-        /// As `Base`.
-        Default = "DEFAULT",
-        /// Not at all.
-        None = "NONE",
-        /// RFC 3986.
-        Base = "BASE",
-        /// And slashes are merged.
-        MergeSlashes = "MERGE_SLASHES",
-        /// And escaped slashes are decoded.
-        DecodeAndMergeSlashes = "DECODE_AND_MERGE_SLASHES",
-    }
-}
+use crate::yaml::{self, Broken, Limits};
 
 /// The settings in force: the document over Istio's defaults (istio-coverage.md §0).
 #[derive(Clone, Debug, PartialEq)]
@@ -234,23 +118,23 @@ impl MeshConfig {
     /// What is wrong with it, when something is; unknown keys are findings beside the result.
     pub fn parse(source: &str, text: &str) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
         let file: Arc<str> = source.into();
-        let document = match yaml::documents(text, &Limits::default()).into_iter().next() {
-            None => return Ok((Self::default(), Vec::new())),
-            Some(Ok(document)) => document,
-            Some(Err(broken)) => {
-                let location = Location { file, line: broken.line, column: broken.column };
-                return Err(vec![Diagnostic::error(broken.code, location, broken.message)]);
-            }
-        };
-        match document.root.get("data").and_then(|data| data.get("mesh")).and_then(Node::text) {
-            Some(inner) if is_config_map(&document.root) => Self::parse(source, inner),
-            _ => Self::read(&file, &document.root),
+        let Some(root) = only_document(&file, text)? else { return Ok((Self::default(), Vec::new())) };
+        let inner = root.get("data").and_then(|data| data.get("mesh")).filter(|_| is_config_map(&root));
+        let Some(inner) = inner.and_then(Node::text) else { return Self::read(&file, &root) };
+        // Its places are those within the ConfigMap's value, and the file's name says so.
+        let file: Arc<str> = format!("{source} (data.mesh)").into();
+        match only_document(&file, inner)? {
+            Some(root) => Self::read(&file, &root),
+            None => Ok((Self::default(), Vec::new())),
         }
     }
 
     fn read(file: &Arc<str>, root: &Node) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
         let mut context = Context::new(Arc::clone(file), root, None);
         let document = MeshConfigDocument::from_node(root, &mut context);
+        if let Some(document) = &document {
+            check::check(&mut context, document);
+        }
         let failed = context.failed();
         let findings = context.into_findings();
         match document {
@@ -260,6 +144,33 @@ impl MeshConfig {
     }
 }
 
+/// The document of a text; several would leave open which one holds.
+fn only_document(file: &Arc<str>, text: &str) -> Result<Option<Node>, Vec<Diagnostic>> {
+    let limits = Limits::default();
+    if text.len() > limits.document_bytes {
+        let message = format!("{} bytes; at most {} are read", text.len(), limits.document_bytes);
+        return Err(vec![Diagnostic::error("too-large", Location { file: Arc::clone(file), line: 1, column: 1 }, message)]);
+    }
+    let mut documents = yaml::documents(text, &limits).into_iter();
+    let first = documents.next().transpose().map_err(|broken| vec![unreadable(file, broken)])?;
+    match documents.next() {
+        None => Ok(first.map(|document| document.root)),
+        Some(Err(broken)) => Err(vec![unreadable(file, broken)]),
+        Some(Ok(second)) => {
+            let location = Location { file: Arc::clone(file), line: second.root.line, column: second.root.column };
+            Err(vec![Diagnostic::error("conflict", location, "a second document; a mesh has one MeshConfig")])
+        }
+    }
+}
+
+fn unreadable(file: &Arc<str>, broken: Broken) -> Diagnostic {
+    let location = Location { file: Arc::clone(file), line: broken.line, column: broken.column };
+    Diagnostic::error(broken.code, location, broken.message)
+}
+
 fn is_config_map(root: &Node) -> bool {
     matches!(root.value, Value::Mapping(_)) && root.get("kind").and_then(Node::text) == Some("ConfigMap")
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,22 +52,6 @@ impl Node {
         self.value == Value::Null
     }
 
-    /// The node a path such as `spec.http[0].route` leads to, as far as it exists.
-    pub(crate) fn nearest(&self, path: &str) -> &Self {
-        let mut node = self;
-        for step in path.split(['.', '[']).filter(|step| !step.is_empty()) {
-            let next = match (&node.value, step.strip_suffix(']')) {
-                (Value::Sequence(items), Some(index)) => index.parse().ok().and_then(|index: usize| items.get(index)),
-                _ => node.get(step),
-            };
-            match next {
-                Some(next) => node = next,
-                None => return node,
-            }
-        }
-        node
-    }
-
     /// What stands there, for messages: short, and never more than a line.
     pub(crate) fn describe(&self) -> String {
         match &self.value {

@@ -31,6 +31,8 @@ pub struct ObjectMeta {
     pub annotations: BTreeMap<String, String>,
     /// `metadata.creationTimestamp`; 0 until the store has filled it in. Decides "oldest wins".
     pub created: Timestamp,
+    /// `metadata.deletionTimestamp`: it is on its way out, and takes no more requests.
+    pub deleted: Option<Timestamp>,
 }
 
 /// A document that was read and accepted.
@@ -92,7 +94,7 @@ macro_rules! kinds {
             }
 
             /// Reads the specification of a kind from a whole document.
-            pub(crate) fn read(kind: ObjectKind, document: &crate::node::Node, context: &mut crate::fields::Context<'_>) -> Option<Self> {
+            pub(crate) fn read(kind: ObjectKind, document: &crate::node::Node, context: &mut crate::context::Context<'_>) -> Option<Self> {
                 match kind { $(ObjectKind::$kind => $module::$kind::from_document(document, context).map(Self::$kind)),+ }
             }
         }

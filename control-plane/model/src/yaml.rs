@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput};
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 
 use crate::node::{Entry, Node, Style, Value};
 
@@ -63,8 +63,13 @@ pub(crate) fn documents<'a>(text: &'a str, limits: &Limits) -> Vec<Result<Docume
             Ok(None) => return found,
             Err(broken) => {
                 found.push(Err(broken));
-                if !reader.parser.proceed_next_document().unwrap_or(false) {
-                    return found;
+                match reader.parser.proceed_next_document() {
+                    Ok(true) => {}
+                    Ok(false) => return found,
+                    Err(error) => {
+                        found.push(Err(lost(&error)));
+                        return found;
+                    }
                 }
             }
         }
@@ -126,9 +131,10 @@ impl<'a> Reader<'a, '_> {
         if depth > self.limits.depth {
             return Err(broken(span, "too-deep", format!("nested deeper than {} levels", self.limits.depth)));
         }
+        tag(&event, span)?;
         let before = self.nodes;
         let (value, anchor) = match event {
-            Event::Scalar(text, style, anchor, _) => (scalar(&text, style), anchor),
+            Event::Scalar(text, style, anchor, tag) => (scalar(&text, style, tag.as_deref()), anchor),
             Event::SequenceStart(_, anchor, _) => (self.sequence(depth)?, anchor),
             Event::MappingStart(_, anchor, _) => (self.mapping(depth)?, anchor),
             Event::Alias(id) => return self.alias(id, span),
@@ -136,7 +142,10 @@ impl<'a> Reader<'a, '_> {
         };
         let node = Node { value, line: line(span), column: column(span) };
         if anchor > 0 {
-            self.anchors.insert(anchor, (node.clone(), self.nodes - before + 1));
+            // The copy that is kept counts as well: anchors within anchors would multiply what is held.
+            let size = self.nodes - before + 1;
+            self.count(size, span)?;
+            self.anchors.insert(anchor, (node.clone(), size));
         }
         Ok(node)
     }
@@ -170,12 +179,13 @@ impl<'a> Reader<'a, '_> {
                 break;
             }
             let key = key(&event, &span).map_err(|error| partial(error, &entries, &span))?;
+            let merges = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<");
             self.count(1, &span)?;
             let value = match self.next()? {
                 Some((event, span)) => self.node(event, &span, depth + 1).map_err(|error| partial(error, &entries, &span))?,
                 None => break,
             };
-            if &*key == "<<" {
+            if merges {
                 merged.push(value);
                 continue;
             }
@@ -185,7 +195,7 @@ impl<'a> Reader<'a, '_> {
             }
             entries.push(Entry { key, line: line(&span), column: column(&span), value });
         }
-        merge(&mut entries, merged);
+        merge(&mut entries, merged, seen)?;
         Ok(Value::Mapping(entries))
     }
 
@@ -200,18 +210,28 @@ impl<'a> Reader<'a, '_> {
 }
 
 /// YAML's merge key: pairs of the merged mappings that the mapping does not have itself.
-fn merge(entries: &mut Vec<Entry>, merged: Vec<Node>) {
+fn merge(entries: &mut Vec<Entry>, merged: Vec<Node>, mut seen: HashSet<Box<str>>) -> Read<()> {
     let flat = merged.into_iter().flat_map(|node| match node.value {
         Value::Sequence(items) => items,
         _ => vec![node],
     });
     for node in flat {
-        let Value::Mapping(more) = node.value else { continue };
-        for entry in more {
-            if entries.iter().all(|own| own.key != entry.key) {
-                entries.push(entry);
-            }
+        let Value::Mapping(more) = node.value else {
+            let message = format!("`<<` merges objects, found {}", node.describe());
+            return Err(Broken { line: node.line, column: node.column, code: "syntax", message, partial: None });
+        };
+        entries.extend(more.into_iter().filter(|entry| seen.insert(entry.key.clone())));
+    }
+    Ok(())
+}
+
+/// Tags of one's own mean nothing to Kubernetes either.
+fn tag(event: &Event<'_>, span: &Span) -> Read<()> {
+    match event.tag() {
+        Some(tag) if !tag.is_yaml_core_schema() => {
+            Err(broken(span, "syntax", format!("the tag {} is not known; leave it out", tag.original())))
         }
+        _ => Ok(()),
     }
 }
 
@@ -222,8 +242,11 @@ fn key(event: &Event<'_>, span: &Span) -> Read<Box<str>> {
     }
 }
 
-fn scalar(text: &str, style: ScalarStyle) -> Value {
+fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Value {
     match style {
+        _ if tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("str") || tag.is_yaml_core_schema_tag("binary")) => {
+            Value::Scalar { text: text.into(), style: Style::Quoted }
+        }
         ScalarStyle::Plain if matches!(text, "" | "~" | "null" | "Null" | "NULL") => Value::Null,
         ScalarStyle::Plain => Value::Scalar { text: text.into(), style: Style::Plain },
         _ => Value::Scalar { text: text.into(), style: Style::Quoted },
@@ -244,6 +267,12 @@ fn scan_error(error: &ScanError) -> Broken {
     let marker = error.marker();
     let message = format!("not YAML: {}; check indentation and quotes here and in the line before", error.info());
     Broken { line: clamp(marker.line()), column: clamp(marker.col() + 1), code: "syntax", message, partial: None }
+}
+
+/// What follows an error that the parser cannot skip is not read, and that must be said.
+fn lost(error: &ScanError) -> Broken {
+    let message = "nothing from here to the end of the text could be read; mend the error above first";
+    Broken { message: message.to_owned(), ..scan_error(error) }
 }
 
 fn line(span: &Span) -> u32 {

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
-use crate::fields::{Context, FromNode, fields};
+use crate::context::Context;
+use crate::fields::{FromNode, fields};
 use crate::node::{Node, Value};
 
 /// How a string is compared.

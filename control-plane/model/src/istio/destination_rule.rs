@@ -375,7 +375,7 @@ words! {
 pub struct Percentage(pub f64);
 
 impl crate::fields::FromNode for Percentage {
-    fn from_node(node: &crate::node::Node, context: &mut crate::fields::Context<'_>) -> Option<Self> {
+    fn from_node(node: &crate::node::Node, context: &mut crate::context::Context<'_>) -> Option<Self> {
         match &node.value {
             crate::node::Value::Mapping(_) => crate::fields::field::<f64>(node, "value", context).map(Self),
             _ => f64::from_node(node, context).map(Self),

@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::common::{Destination, Headers, Percent, PortSelector, StringMatch};
-use crate::fields::{fields, words};
+use super::common::{Destination, Headers, Percent, StringMatch};
+use crate::context::Context;
+use crate::fields::{FromNode, fields, words};
+use crate::node::{Node, Value};
 
 fields! {
     /// Routes for hosts (istio-coverage.md §1.1).
@@ -162,7 +164,7 @@ fields! {
     /// Retries.
     pub struct HttpRetry {
         /// 0 is off.
-        attempts: i32 = "attempts",
+        attempts: i32 = "attempts" or 0,
         /// Of each attempt.
         per_try_timeout: Option<Duration> = "perTryTimeout",
         /// Conditions, separated by commas.
@@ -321,12 +323,15 @@ pub enum HeaderMatch {
     Value(StringMatch),
 }
 
-impl crate::fields::FromNode for HeaderMatch {
-    fn from_node(node: &crate::node::Node, context: &mut crate::fields::Context<'_>) -> Option<Self> {
-        match &node.value {
-            crate::node::Value::Mapping(entries) if entries.is_empty() => Some(Self::Present),
-            crate::node::Value::Null => Some(Self::Present),
-            _ => StringMatch::from_node(node, context).map(Self::Value),
+impl FromNode for HeaderMatch {
+    fn from_node(node: &Node, context: &mut Context<'_>) -> Option<Self> {
+        if matches!(&node.value, Value::Null) || matches!(&node.value, Value::Mapping(entries) if entries.is_empty()) {
+            return Some(Self::Present);
+        }
+        match StringMatch::from_node(node, context)? {
+            // No expression, but Istio's older way to say "any".
+            StringMatch::Regex(any) if any == "*" => Some(Self::Present),
+            value => Some(Self::Value(value)),
         }
     }
 }

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
-use crate::fields::{Context, Ignored, field, fields, unknown_fields};
+use crate::context::Context;
+use crate::fields::{field, fields, unknown_fields};
 use crate::node::Node;
 
 fields! {
@@ -20,8 +21,10 @@ fields! {
         weight: Option<u32> = "weight",
         /// Its identity.
         service_account: Option<String> = "serviceAccount",
-        /// From `status.conditions`, for entries that were registered; no field of the specification is called so.
-        conditions: Vec<HealthCondition> = "-",
+    }
+    unread {
+        /// From `status.conditions` of the document, for entries that were registered.
+        conditions: Vec<HealthCondition>,
     }
 
     /// One condition of a status.
@@ -168,6 +171,5 @@ impl WorkloadEntry {
 }
 
 fn conditions(status: &Node, context: &mut Context<'_>) -> Option<Vec<HealthCondition>> {
-    field::<Ignored>(status, "observedGeneration", context)?;
     field(status, "conditions", context)
 }

@@ -1,6 +1,6 @@
-use super::partial;
+use crate::fields::fields;
 
-partial! {
+fields! {
     /// A slice of a Service's endpoints; its label `kubernetes.io/service-name` names the Service.
     pub struct EndpointSlice {
         /// `IPv4`, `IPv6` or `FQDN`.
@@ -10,6 +10,7 @@ partial! {
         /// Ports that all of them serve.
         ports: Vec<EndpointPort> = "ports",
     }
+    ignored ["apiVersion", "kind", "metadata"]
 
     /// One workload of a slice.
     pub struct SliceEndpoint {
@@ -26,6 +27,7 @@ partial! {
         /// The zone it runs in.
         zone: Option<String> = "zone",
     }
+    ignored ["deprecatedTopology", "hints"]
 
     /// Whether a workload may be used.
     pub struct EndpointConditions {
@@ -58,12 +60,14 @@ partial! {
         /// Its name.
         name: Option<String> = "name",
     }
+    ignored ["apiVersion", "uid", "resourceVersion", "fieldPath"]
 
     /// The older form of endpoints, named like their Service.
     pub struct Endpoints {
         /// Sets of addresses and ports.
         subsets: Vec<EndpointSubset> = "subsets",
     }
+    ignored ["apiVersion", "kind", "metadata"]
 
     /// Addresses that all serve the same ports.
     pub struct EndpointSubset {

@@ -1,15 +1,16 @@
 use std::collections::BTreeMap;
 
-use super::partial;
-use crate::fields::{Context, FromNode};
+use crate::context::Context;
+use crate::fields::{FromNode, fields};
 use crate::node::{Node, Style, Value};
 
-partial! {
+fields! {
     /// A Kubernetes Service.
     pub struct Service {
         /// What it says.
         spec: Option<ServiceSpec> = "spec",
     }
+    ignored ["apiVersion", "kind", "metadata", "status"]
 
     /// The specification of a Service.
     pub struct ServiceSpec {
@@ -32,6 +33,10 @@ partial! {
         /// `PreferClose` and its successors.
         traffic_distribution: Option<String> = "trafficDistribution",
     }
+    ignored [
+        "allocateLoadBalancerNodePorts", "externalIPs", "externalTrafficPolicy", "healthCheckNodePort", "ipFamilies", "ipFamilyPolicy",
+        "loadBalancerClass", "loadBalancerIP", "loadBalancerSourceRanges", "sessionAffinity", "sessionAffinityConfig", "topologyKeys",
+    ]
 
     /// A port of a Service.
     pub struct ServicePort {
@@ -46,6 +51,7 @@ partial! {
         /// The application protocol.
         app_protocol: Option<String> = "appProtocol",
     }
+    ignored ["nodePort"]
 }
 
 /// A number, or a name that stands for one.

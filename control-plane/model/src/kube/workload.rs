@@ -1,9 +1,8 @@
 use std::collections::BTreeMap;
 
-use super::partial;
-use crate::fields::Ignored;
+use crate::fields::fields;
 
-partial! {
+fields! {
     /// A Pod.
     pub struct Pod {
         /// What runs in it.
@@ -11,6 +10,7 @@ partial! {
         /// Where it runs and whether it is ready.
         status: Option<PodStatus> = "status",
     }
+    ignored ["apiVersion", "kind", "metadata"]
 
     /// What runs in a Pod.
     pub struct PodSpec {
@@ -27,6 +27,14 @@ partial! {
         /// Its containers.
         containers: Vec<Container> = "containers",
     }
+    ignored [
+        "activeDeadlineSeconds", "affinity", "automountServiceAccountToken", "dnsConfig", "dnsPolicy", "enableServiceLinks",
+        "ephemeralContainers", "hostAliases", "hostIPC", "hostPID", "hostUsers", "hostnameOverride", "imagePullSecrets", "initContainers",
+        "nodeSelector", "os", "overhead", "preemptionPolicy", "priority", "priorityClassName", "readinessGates", "resourceClaims",
+        "resources", "restartPolicy", "runtimeClassName", "schedulerName", "schedulingGates", "securityContext", "serviceAccount",
+        "setHostnameAsFQDN", "shareProcessNamespace", "terminationGracePeriodSeconds", "tolerations", "topologySpreadConstraints",
+        "volumes",
+    ]
 
     /// A container.
     pub struct Container {
@@ -35,6 +43,11 @@ partial! {
         /// Its ports.
         ports: Vec<ContainerPort> = "ports",
     }
+    ignored [
+        "args", "command", "env", "envFrom", "image", "imagePullPolicy", "lifecycle", "livenessProbe", "readinessProbe", "resizePolicy",
+        "resources", "restartPolicy", "restartPolicyRules", "securityContext", "startupProbe", "stdin", "stdinOnce",
+        "terminationMessagePath", "terminationMessagePolicy", "tty", "volumeDevices", "volumeMounts", "workingDir",
+    ]
 
     /// A port of a container.
     pub struct ContainerPort {
@@ -45,6 +58,7 @@ partial! {
         /// `TCP` if not given.
         protocol: Option<String> = "protocol",
     }
+    ignored ["hostIP", "hostPort"]
 
     /// Where a Pod runs and whether it is ready.
     pub struct PodStatus {
@@ -57,6 +71,11 @@ partial! {
         /// `Ready` is the one a mesh reads.
         conditions: Vec<PodCondition> = "conditions",
     }
+    ignored [
+        "allocatedResources", "containerStatuses", "ephemeralContainerStatuses", "extendedResourceClaimStatus", "hostIP", "hostIPs",
+        "initContainerStatuses", "message", "nominatedNodeName", "observedGeneration", "qosClass", "reason", "resize",
+        "resourceClaimStatuses", "resources", "startTime",
+    ]
 
     /// An address of a Pod.
     pub struct PodIp {
@@ -71,12 +90,14 @@ partial! {
         /// `True`, `False` or `Unknown`.
         status: Option<String> = "status",
     }
+    ignored ["lastProbeTime", "lastTransitionTime", "message", "observedGeneration", "reason"]
 
     /// A Deployment.
     pub struct Deployment {
         /// What it says.
         spec: Option<DeploymentSpec> = "spec",
     }
+    ignored ["apiVersion", "kind", "metadata", "status"]
 
     /// The specification of a Deployment.
     pub struct DeploymentSpec {
@@ -87,12 +108,14 @@ partial! {
         /// The Pods it makes.
         template: Option<PodTemplate> = "template",
     }
+    ignored ["minReadySeconds", "paused", "progressDeadlineSeconds", "revisionHistoryLimit", "strategy"]
 
     /// Chooses objects by labels.
     pub struct LabelSelector {
         /// All must be there.
         match_labels: BTreeMap<String, String> = "matchLabels",
     }
+    ignored ["matchExpressions"]
 
     /// A Pod to be.
     pub struct PodTemplate {
@@ -109,16 +132,13 @@ partial! {
         /// Annotations.
         annotations: BTreeMap<String, String> = "annotations",
     }
+    ignored ["name", "namespace", "generateName", "creationTimestamp", "finalizers", "ownerReferences"]
 
     /// A Namespace: its labels and annotations stand in the metadata.
-    pub struct Namespace {
-        /// Nothing a mesh reads.
-        spec: Ignored = "spec",
-    }
+    pub struct Namespace {}
+    ignored ["apiVersion", "kind", "metadata", "spec", "status"]
 
     /// A ServiceAccount: its name is its meaning.
-    pub struct ServiceAccount {
-        /// Nothing a mesh reads.
-        secrets: Ignored = "secrets",
-    }
+    pub struct ServiceAccount {}
+    ignored ["apiVersion", "kind", "metadata", "automountServiceAccountToken", "imagePullSecrets", "secrets"]
 }

@@ -147,7 +147,7 @@ fn a_rule_merges_into_an_earlier_one_only_if_all_who_see_that_see_it_too() {
     let all = world(&[
         for_host("shop/private", "reviews", "exportTo: ['.'], subsets: [{name: p}]"),
         for_host("shop/public", "reviews", "subsets: [{name: q}]"),
-        for_host("shop/named", "reviews", "exportTo: [friend], subsets: [{name: n}]"),
+        for_host("shop/named", "reviews", "exportTo: [friend], subsets: [{name: m}]"),
     ]);
     assert_eq!(subset_names(&all, "shop", ""), ["p", "q"]);
     assert_eq!(subset_names(&all, "other", ""), ["q"]);

@@ -123,7 +123,7 @@ fn a_dedicated_port_sees_only_services_with_that_port_and_of_them_only_the_port(
 #[test]
 fn ports_that_two_listeners_see_of_one_service_are_put_together() {
     let mesh = world(
-        "[{port: {number: 81, protocol: HTTP, name: x}, hosts: ['./*']}, {port: {number: 80, protocol: HTTP, name: y}, hosts: ['./*']}]",
+        "[{port: {number: 81, protocol: HTTP, name: x}, hosts: ['./*']}, {port: {number: 80, protocol: HTTP, name: z}, hosts: ['./*']}]",
         &[],
     );
     assert_eq!(seen(&mesh), ["a.shop 80,81", "b.shop 80"]);

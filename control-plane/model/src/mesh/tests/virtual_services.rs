@@ -65,22 +65,18 @@ fn private_ones_come_before_exported_ones_before_public_ones_whatever_their_age(
 }
 
 #[test]
-fn one_exported_to_nobody_is_in_force_nowhere() {
-    assert_eq!(in_force(&mesh(&[exported("shop/a", "['~']")]), "shop", REVIEWS), "none");
-}
-
-#[test]
 fn the_most_specific_host_wins_over_age() {
     let mesh = mesh(&[
-        route("shop/all", "*"),
-        route("shop/local", "*.local"),
+        route("shop/all", "*.local"),
+        route("shop/local", "*.cluster.local"),
         route("shop/exact", REVIEWS),
         route("shop/near", "*.shop.svc.cluster.local"),
     ]);
     assert_eq!(in_force(&mesh, "shop", REVIEWS), "shop/exact");
     assert_eq!(in_force(&mesh, "shop", "ratings.shop.svc.cluster.local"), "shop/near");
     assert_eq!(in_force(&mesh, "shop", "a.bar.svc.cluster.local"), "shop/local");
-    assert_eq!(in_force(&mesh, "shop", "a.com"), "shop/all");
+    assert_eq!(in_force(&mesh, "shop", "printer.local"), "shop/all");
+    assert_eq!(in_force(&mesh, "shop", "a.com"), "none");
 }
 
 #[test]
