@@ -149,7 +149,7 @@ fn a_regular_expression_on_either_side_conflicts_with_anything_on_the_other() {
 fn ignore_uri_case_and_the_source_namespace_must_be_equal() {
     assert!(!fits("{uri: {prefix: /a}, ignoreUriCase: true}", "{uri: {prefix: /a}}"));
     assert!(fits("{uri: {prefix: /a}, ignoreUriCase: true}", "{uri: {prefix: /a}, ignoreUriCase: true}"));
-    assert!(!fits("{sourceNamespace: x}", "{sourceNamespace: y}"));
+    assert!(!fits("{sourceNamespace: x}", "{sourceNamespace: z}"));
     assert!(!fits("{sourceNamespace: x}", "{uri: {prefix: /a}}"));
     assert!(fits("{sourceNamespace: x}", "{sourceNamespace: x}"));
 }
