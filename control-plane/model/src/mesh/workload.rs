@@ -50,9 +50,10 @@ const LOCALITIES: [&str; 2] = ["topology.istio.io/locality", "istio-locality"];
 /// On a registered entry: it counts as unhealthy until its agent has said otherwise.
 const HEALTH_CHECKED: &str = "proxy.istio.io/health-checks-enabled";
 
-/// The workload that an object describes; `None` if it has no address yet.
+/// The workload that an object describes; `None` if it has no address yet, or is on its way out.
 pub(crate) fn from_object(object: &Object) -> Option<Workload> {
     match &object.spec {
+        _ if object.meta.deleted.is_some() => None,
         Spec::Pod(pod) => pod::workload(object, pod),
         Spec::WorkloadEntry(entry) => entry.address.as_ref().map(|_| Workload::registered(object, entry)),
         _ => None,

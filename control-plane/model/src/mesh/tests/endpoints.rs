@@ -59,7 +59,7 @@ fn a_named_target_port_is_the_port_that_each_workload_calls_so() {
 }
 
 #[test]
-fn pods_that_are_not_ready_or_have_ended_are_left_out() {
+fn pods_that_are_not_ready_or_going_or_have_ended_are_left_out() {
     let in_state = |name: &str, ip: &str, phase: &str, ready: &str| {
         Doc::new("Pod", name).labels("{app: reviews}").rest(&format!(
             "{{spec: {{}}, status: {{phase: {phase}, podIP: {ip}, conditions: [{{type: Ready, status: '{ready}'}}]}}}}"
@@ -69,6 +69,7 @@ fn pods_that_are_not_ready_or_have_ended_are_left_out() {
         reviews("ports: [{name: http, port: 9080, targetPort: 8080}]"),
         in_state("shop/starting", "10.1.0.1", "Running", "False"),
         in_state("shop/done", "10.1.0.2", "Succeeded", "True"),
+        in_state("shop/going", "10.1.0.4", "Running", "True").metadata("deletionTimestamp: '2026-01-01T00:00:00Z'"),
         in_state("shop/up", "10.1.0.3", "Running", "True"),
         Doc::new("Pod", "shop/no-address").labels("{app: reviews}").rest("{spec: {}, status: {}}"),
     ]);
