@@ -16,6 +16,7 @@ use ferro_model::mesh_config::MeshConfig;
 use ferro_xds_protos::{Kind, wkt};
 
 use crate::endpoint;
+use crate::filter::UnknownHosts;
 use crate::finding::Code;
 use crate::names;
 use crate::outbound::{Outbound, Role};
@@ -99,7 +100,9 @@ fn discovery(view: &Outbound<'_>, service: &Service, policy: &TrafficBlocks<'_>)
         Resolution::Dns => Discovery::StrictDns,
         Resolution::DnsRoundRobin => Discovery::LogicalDns,
         Resolution::None if addressed => Discovery::OriginalDst,
-        Resolution::None | Resolution::DynamicDns if view.role == Role::HttpProxy => Discovery::ForwardProxy,
+        Resolution::None | Resolution::DynamicDns if view.unknown_hosts() == UnknownHosts::Resolved => {
+            Discovery::ForwardProxy
+        }
         Resolution::None | Resolution::DynamicDns => Discovery::Refused,
     }
 }

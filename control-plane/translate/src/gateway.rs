@@ -66,7 +66,7 @@ impl HttpServer<'_> {
         admitted.collect()
     }
 
-    fn bound<'a>(&self, view: &'a Outbound<'_>) -> Vec<Arc<MeshVirtualService>> {
+    fn bound(&self, view: &Outbound<'_>) -> Vec<Arc<MeshVirtualService>> {
         view.mesh.virtual_services_for_gateway(&self.gateway.name(), &view.key.namespace)
     }
 }

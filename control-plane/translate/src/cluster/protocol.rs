@@ -16,7 +16,7 @@ pub(crate) enum Upstream {
     /// HTTP/1.1.
     Http1,
     /// HTTP/2, whatever the caller speaks.
-    Http2(Http2ProtocolOptions),
+    Http2(Box<Http2ProtocolOptions>),
     /// What the caller speaks.
     AsDownstream,
 }
@@ -48,7 +48,7 @@ pub(super) fn apply(config: &MeshConfig, protocol: Protocol, policy: &TrafficBlo
 }
 
 fn upstream(config: &MeshConfig, protocol: Protocol, http: Option<&HttpSettings>) -> Upstream {
-    let http2 = || Upstream::Http2(http2_options(http));
+    let http2 = || Upstream::Http2(Box::new(http2_options(http)));
     if protocol.is_http2() {
         return http2();
     }
@@ -90,7 +90,7 @@ pub(crate) fn set(upstream: Upstream, common: Common, cluster: &mut Cluster) {
     };
     let upstream = match upstream {
         Upstream::Http1 => explicit(ProtocolConfig::HttpProtocolOptions(Http1ProtocolOptions::default())),
-        Upstream::Http2(options) => explicit(ProtocolConfig::Http2ProtocolOptions(options)),
+        Upstream::Http2(options) => explicit(ProtocolConfig::Http2ProtocolOptions(*options)),
         Upstream::AsDownstream => {
             options::UpstreamProtocolOptions::UseDownstreamProtocolConfig(options::UseDownstreamHttpConfig {
                 http_protocol_options: Some(Http1ProtocolOptions::default()),

@@ -42,7 +42,7 @@ pub(crate) enum Routes<'a> {
     /// By name, over the stream.
     Discovered(&'a str),
     /// In place.
-    Inline(RouteConfiguration),
+    Inline(Box<RouteConfiguration>),
 }
 
 /// Protocol upgrades that everybody may ask for.
@@ -74,7 +74,7 @@ impl Manager<'_> {
                     config_source: Some(ads(self.settings)),
                     route_config_name: name.to_owned(),
                 }),
-                Routes::Inline(table) => hcm::RouteSpecifier::RouteConfig(table),
+                Routes::Inline(table) => hcm::RouteSpecifier::RouteConfig(*table),
             }),
             ..HttpConnectionManager::default()
         };

@@ -71,7 +71,7 @@ fn catch_all(local: &Local<'_>) -> [FilterChain; 2] {
         stat: cluster.to_owned(),
         position: Position::Inbound,
         unknown: UnknownHosts::Unresolved,
-        routes: Routes::Inline(route::inbound::passthrough(cluster)),
+        routes: Routes::Inline(Box::new(route::inbound::passthrough(cluster))),
         upgrades: WEBSOCKET,
     };
     let http = FilterChain {
@@ -121,7 +121,7 @@ fn manager<'a>(local: &Local<'a>, port: &InboundPort, name: &str) -> Manager<'a>
         stat: format!("inbound_{name}"),
         position: Position::Inbound,
         unknown: UnknownHosts::Unresolved,
-        routes: Routes::Inline(route::inbound::table(port)),
+        routes: Routes::Inline(Box::new(route::inbound::table(port))),
         upgrades: WEBSOCKET,
     }
 }

@@ -120,10 +120,12 @@ impl Rule<'_> {
         format!("spec.http[{}].{name}", self.index)
     }
 
+    // A rule without a name is called by its place: where Istio leaves the name empty, logs and metrics could not tell one
+    // route from another.
     fn name(&self, matching: Option<&HttpMatchRequest>) -> String {
-        let own = self.rule.name.clone().unwrap_or_default();
+        let own = self.rule.name.clone().filter(|name| !name.is_empty());
+        let own = own.unwrap_or_else(|| format!("{}.{}", self.service.key.name, self.index));
         match matching.and_then(|found| found.name.as_deref()).filter(|name| !name.is_empty()) {
-            Some(name) if own.is_empty() => name.to_owned(),
             Some(name) => format!("{own}.{name}"),
             None => own,
         }

@@ -88,9 +88,9 @@ pub(crate) fn tables(resources: &[(Kind, Resource)]) -> Vec<RouteConfiguration> 
     let mut tables: Vec<RouteConfiguration> = all(resources, Kind::Route);
     for (kind, resource) in resources.iter().filter(|(kind, _)| *kind == Kind::VirtualHost) {
         assert_eq!(*kind, Kind::VirtualHost);
-        let (table, name) = resource.name().rsplit_once('/').expect("<table>/<host>");
+        let (table, _) = resource.name().rsplit_once('/').expect("<table>/<host>");
         let host = VirtualHost::decode(&*dump::any(resource).value).expect("a virtual host");
-        assert_eq!(host.name, name);
+        assert_eq!(host.name, **resource.name(), "Envoy removes hosts by the name of the resource");
         let found = tables.iter_mut().find(|found| found.name == table);
         found.unwrap_or_else(|| panic!("{} without its table", resource.name())).virtual_hosts.push(host);
     }

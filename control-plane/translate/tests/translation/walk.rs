@@ -199,7 +199,9 @@ fn bytes(proxy: &TcpProxy) -> Met {
 
 fn routed(table: &RouteConfiguration, request: &Request) -> Met {
     let Some(host) = host(table, &request.authority) else { return Met { status: Some(404), ..Met::default() } };
-    let met = Met { host: Some(host.name.clone()), ..Met::default() };
+    // A host that travels alone has the table's name before its own.
+    let name = host.name.rsplit_once('/').map_or(&*host.name, |(_, name)| name);
+    let met = Met { host: Some(name.to_owned()), ..Met::default() };
     let taken = |route: &&Route| takes(route.r#match.as_ref().expect("a match"), request);
     let Some(route) = host.routes.iter().find(taken) else { return Met { status: Some(404), ..met } };
     let met = Met { route: Some(route.name.clone()).filter(|name| !name.is_empty()), ..met };
