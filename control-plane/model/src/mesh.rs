@@ -27,6 +27,7 @@ use crate::object::{Change, Object, ObjectKey, ObjectKind};
 pub mod address;
 mod affected;
 mod catalog;
+mod client_labels;
 mod conflicts;
 mod destination;
 mod endpoint;
@@ -60,6 +61,7 @@ pub use service::{
 pub use visibility::{Reach, Visibility};
 
 use catalog::{Catalog, Stale};
+use client_labels::ClientLabels;
 use destination::Destinations;
 use gateway::Gateways;
 use routes::Routes;
@@ -77,6 +79,7 @@ pub struct Mesh {
     destinations: Destinations,
     sidecars: Sidecars,
     gateways: Gateways,
+    client_labels: ClientLabels,
 }
 
 // === building ===
@@ -94,6 +97,7 @@ impl Mesh {
             destinations: Destinations::default(),
             sidecars: Sidecars::default(),
             gateways: Gateways::default(),
+            client_labels: ClientLabels::default(),
         }
     }
 
@@ -136,6 +140,7 @@ impl Mesh {
             None => self.objects.remove(key),
         };
         let before = before.as_ref();
+        self.client_labels.update(before, after);
         match key.kind {
             ObjectKind::Service | ObjectKind::ServiceEntry => self.derive_services(key, stale),
             ObjectKind::Pod | ObjectKind::WorkloadEntry => {
@@ -302,6 +307,12 @@ impl Mesh {
     /// What a router sees: everything exported to its namespace. Sidecars do not apply to routers.
     pub fn router_scope(&self, namespace: &str) -> SidecarScope {
         SidecarScope::new(namespace, None, &self.config)
+    }
+
+    /// The names of all labels by which policies tell clients apart: source labels of VirtualServices, selectors of
+    /// DestinationRules, Sidecars and Gateways. Clients of one namespace that agree on these are treated alike.
+    pub fn client_labels(&self) -> impl Iterator<Item = &str> {
+        self.client_labels.names()
     }
 
     /// The Gateways that a router with these labels serves, oldest first, whatever their namespace.

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::address::AddressKey;
+use super::client_labels;
 use super::destination;
 use super::endpoint;
 use super::gateway::GatewayRef;
@@ -33,6 +34,8 @@ pub struct Affected {
     pub gateways: BTreeSet<GatewayRef>,
     /// Proxies whose scope may differ.
     pub scopes: ScopesAffected,
+    /// Labels by which clients are told apart from now on, or no longer, see [`Mesh::client_labels`].
+    pub client_labels: BTreeSet<Arc<str>>,
 }
 
 /// Whose scope a change may touch.
@@ -51,20 +54,9 @@ pub enum ScopesAffected {
 pub fn affected(change: &Change, before: &Mesh, after: &Mesh) -> Affected {
     let key = change.key();
     let step = Step { before, after };
-    match key.kind {
-        ObjectKind::Service | ObjectKind::ServiceEntry => step.services(key),
-        ObjectKind::Pod | ObjectKind::WorkloadEntry => {
-            step.endpoints_of(|mesh| mesh.catalog.depending_on_workload(key))
-        }
-        ObjectKind::EndpointSlice | ObjectKind::Endpoints => step.endpoints_of(|mesh| slice_services(mesh, key)),
-        ObjectKind::VirtualService => step.routes(key),
-        ObjectKind::DestinationRule => step.destination_rules(key),
-        ObjectKind::Sidecar => step.sidecar(key),
-        ObjectKind::Gateway => step.gateway(key),
-        ObjectKind::Deployment | ObjectKind::Namespace | ObjectKind::ServiceAccount | ObjectKind::WorkloadGroup => {
-            Affected::default()
-        }
-    }
+    let mut affected = step.derived(key);
+    affected.client_labels = step.client_labels(key);
+    affected
 }
 
 /// What a change of the allocated addresses touches.
@@ -90,6 +82,7 @@ impl Affected {
         self.destination_rules.extend(other.destination_rules);
         self.gateways.extend(other.gateways);
         self.scopes.merge(other.scopes);
+        self.client_labels.extend(other.client_labels);
     }
 
     /// Whether nothing is touched.
@@ -139,6 +132,29 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
+    fn derived(&self, key: &ObjectKey) -> Affected {
+        match key.kind {
+            ObjectKind::Service | ObjectKind::ServiceEntry => self.services(key),
+            ObjectKind::Pod | ObjectKind::WorkloadEntry => {
+                self.endpoints_of(|mesh| mesh.catalog.depending_on_workload(key))
+            }
+            ObjectKind::EndpointSlice | ObjectKind::Endpoints => self.endpoints_of(|mesh| slice_services(mesh, key)),
+            ObjectKind::VirtualService => self.routes(key),
+            ObjectKind::DestinationRule => self.destination_rules(key),
+            ObjectKind::Sidecar => self.sidecar(key),
+            ObjectKind::Gateway => self.gateway(key),
+            ObjectKind::Deployment | ObjectKind::Namespace | ObjectKind::ServiceAccount | ObjectKind::WorkloadGroup => {
+                Affected::default()
+            }
+        }
+    }
+
+    fn client_labels(&self, key: &ObjectKey) -> BTreeSet<Arc<str>> {
+        let used = self.object(key).into_iter().flatten().flat_map(|object| client_labels::used_by(object));
+        let [before, after] = self.both().map(|mesh| &mesh.client_labels);
+        used.filter(|name| before.contains(name) != after.contains(name)).collect()
+    }
+
     fn both(&self) -> [&Mesh; 2] {
         [self.before, self.after]
     }

@@ -126,3 +126,26 @@ fn a_sidecar_touches_the_scopes_of_its_namespace_and_in_the_root_those_of_all() 
     let root = applied(sidecar("istio-system/default", "{egress: [{hosts: ['./*']}]}"));
     assert_eq!(root.scopes, ScopesAffected::All);
 }
+
+#[test]
+fn labels_that_come_into_use_to_tell_clients_apart_are_named_and_so_are_those_that_go() {
+    let picky = |name: &str, label: &str| {
+        destination_rule(name, &format!("{{host: z.com, workloadSelector: {{matchLabels: {{{label}: one}}}}}}"))
+    };
+    let first = world().apply(&changes(&[picky("shop/one", "app")]));
+    assert_eq!(first.client_labels().collect::<Vec<_>>(), ["app"]);
+    let second = first.apply(&changes(&[picky("shop/two", "app")]));
+    let step = |change: Change, before: &Mesh| {
+        let after = before.apply(std::slice::from_ref(&change));
+        (texts(&affected(&change, before, &after).client_labels), after)
+    };
+    let (named, third) = step(deleted("DestinationRule", "shop/one"), &second);
+    assert!(named.is_empty(), "shop/two still uses it");
+    let (named, fourth) = step(changes(&[picky("shop/two", "tier")]).remove(0), &third);
+    assert_eq!(named, ["app", "tier"]);
+    let by_source =
+        "{hosts: [q.com], http: [{match: [{sourceLabels: {version: v1}}], route: [{destination: {host: a}}]}]}";
+    let (named, last) = step(changes(&[virtual_service("shop/v", by_source)]).remove(0), &fourth);
+    assert_eq!(named, ["version"]);
+    assert_eq!(last.client_labels().collect::<Vec<_>>(), ["tier", "version"]);
+}

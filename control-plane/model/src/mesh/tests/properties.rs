@@ -128,6 +128,7 @@ enum Question {
     Listed { host: String, namespace: &'static str, app: &'static str },
     Gateway { app: &'static str, gateway: GatewayRef },
     Wanted { host: String },
+    ClientLabel { name: String },
 }
 
 /// What a mesh answers to everything that can be asked. Questions without an answer are left out.
@@ -139,6 +140,9 @@ fn answers(mesh: &Mesh) -> BTreeMap<Question, String> {
     }
     for key in mesh.unaddressed() {
         answers.insert(Question::Wanted { host: key.host.to_string() }, format!("{key:?}"));
+    }
+    for name in mesh.client_labels() {
+        answers.insert(Question::ClientLabel { name: name.to_owned() }, String::new());
     }
     for from in NAMESPACES {
         for gateway in ["shop", "bar"].map(|namespace| GatewayRef::parse("a", namespace)) {
@@ -189,6 +193,7 @@ fn covered(question: &Question, affected: &Affected) -> bool {
     match question {
         Question::Service { host, .. } => service(host),
         Question::Wanted { host } => service(host),
+        Question::ClientLabel { name } => affected.client_labels.contains(&**name),
         Question::Endpoints { host } => {
             let host = host.split(' ').next().unwrap_or_default();
             service(host) || affected.endpoints.contains(host)
