@@ -12,13 +12,15 @@ use ferro_model::object::{Change, ObjectKind};
 
 use crate::proxy::{Proxy, ProxyKind};
 use crate::unit::{Dirty, Unit};
-use crate::view::{LocalKey, OutboundKey, View};
+use crate::view::{LocalKey, OutboundKey, View, named_by};
 
 #[derive(Clone, Debug)]
 pub struct Impact {
     scale: Scale,
     /// Namespaces whose workloads may stand behind other services now.
     workloads: BTreeSet<Arc<str>>,
+    /// Whether policies may select by other labels now.
+    labels: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -36,7 +38,7 @@ struct Step {
 
 pub fn impact(changes: &[Change], before: &Mesh, after: &Mesh) -> Impact {
     let mut all = affected_by_addresses(before, after);
-    let mut workloads = BTreeSet::new();
+    let (mut workloads, mut labels) = (BTreeSet::new(), false);
     for change in changes {
         let key = change.key();
         let found = affected(change, before, after);
@@ -44,9 +46,12 @@ pub fn impact(changes: &[Change], before: &Mesh, after: &Mesh) -> Impact {
             workloads.insert(Arc::clone(&key.namespace));
         }
         all.merge(found);
+        let [old, new] =
+            [before, after].map(|mesh| mesh.object(key).map(|object| named_by(object)).unwrap_or_default());
+        labels |= old != new;
     }
     let step = Step { before: before.clone(), after: after.clone(), affected: all };
-    Impact { scale: Scale::Some(Box::new(step)), workloads }
+    Impact { scale: Scale::Some(Box::new(step)), workloads, labels }
 }
 
 fn moves_workloads(kind: ObjectKind) -> bool {
@@ -71,7 +76,7 @@ fn moves_workloads(kind: ObjectKind) -> bool {
 impl Impact {
     /// Everything of everybody: settings or mesh configuration changed.
     pub fn everything() -> Self {
-        Self { scale: Scale::Everything, workloads: BTreeSet::new() }
+        Self { scale: Scale::Everything, workloads: BTreeSet::new(), labels: true }
     }
 
     /// Whether a proxy may be in another view now; if so, ask [`views`](crate::views) again.
@@ -80,7 +85,8 @@ impl Impact {
             Scale::Everything => true,
             // A Sidecar decides on inbound ports as well.
             Scale::Some(step) => {
-                self.workloads.contains(&proxy.namespace) || step.affected.scopes.contains(&proxy.namespace)
+                let scopes = &step.affected.scopes;
+                self.labels || self.workloads.contains(&proxy.namespace) || scopes.contains(&proxy.namespace)
             }
         }
     }

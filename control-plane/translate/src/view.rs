@@ -1,8 +1,8 @@
 //! Views: proxies that get the same bytes share them (architecture.md §3.3).
 //!
 //! A key holds everything that may change a byte of the part it names, and nothing else: a thousand identical pods have one
-//! outbound and one inbound key. What a proxy may see (its `Sidecar`, the rules that select it) follows from namespace and
-//! labels, so these stand in the key and the answers do not.
+//! outbound and one inbound key. What a proxy may see (its `Sidecar`, the rules that select it) follows from its namespace and
+//! from the labels that policies name, so these stand in the key and the answers do not.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,18 +13,10 @@ use ferro_model::mesh::{Labels, Locality, Mesh};
 use crate::proxy::{Capture, Proxy, ProxyKind, Variant};
 
 mod inbound;
+mod labels;
 
 pub use inbound::{Application, InboundPort};
-
-/// Labels that differ from pod to pod of one workload. No policy selects by them.
-const PER_POD: [&str; 6] = [
-    "pod-template-hash",
-    "controller-revision-hash",
-    "pod-template-generation",
-    "statefulset.kubernetes.io/pod-name",
-    "apps.kubernetes.io/pod-index",
-    "batch.kubernetes.io/job-completion-index",
-];
+pub(crate) use labels::named_by;
 
 /// One part of what proxies are sent; equal views are equal bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -40,7 +32,7 @@ pub enum View {
 pub struct Views {
     /// Shared by all proxies of equal scope.
     pub outbound: View,
-    /// Shared by all proxies of one workload; without capture the proxy's own, for it binds the proxy's address.
+    /// Shared by all proxies that are called at the same ports; without capture the proxy's own, for it binds its address.
     pub local: View,
 }
 
@@ -51,7 +43,7 @@ pub struct OutboundKey {
     pub kind: ProxyKind,
     /// Namespace: short names, visibility, scope.
     pub namespace: Arc<str>,
-    /// The labels that policies may select by.
+    /// Those of the workloads' labels that policies select by.
     pub labels: Labels,
     /// Where the proxies run: orders and weighs endpoints.
     pub locality: Locality,
@@ -70,14 +62,8 @@ pub struct LocalKey {
     pub kind: ProxyKind,
     /// Namespace of the workload.
     pub namespace: Arc<str>,
-    /// The labels that policies may select by; they also name the workload in metrics.
+    /// Those of the workload's labels that policies select by.
     pub labels: Labels,
-    /// Name of the workload.
-    pub workload: Arc<str>,
-    /// Service account of the workload.
-    pub service_account: Arc<str>,
-    /// Cluster of the workload.
-    pub cluster_id: Arc<str>,
     /// The ports at which services send calls to the workload.
     pub inbound: Vec<InboundPort>,
     /// What the client speaks.
@@ -108,7 +94,9 @@ pub enum IpFamilies {
 
 /// The views that a proxy is in.
 pub fn views(mesh: &Mesh, proxy: &Proxy) -> Views {
-    let labels = relevant(&proxy.labels);
+    let keys = labels::in_use(mesh);
+    let known = proxy.labels.iter().filter(|(key, _)| keys.contains(key.as_str()));
+    let labels: Labels = known.map(|(key, value)| (key.clone(), value.clone())).collect();
     let outbound = OutboundKey {
         kind: proxy.kind,
         namespace: Arc::clone(&proxy.namespace),
@@ -122,18 +110,11 @@ pub fn views(mesh: &Mesh, proxy: &Proxy) -> Views {
         kind: proxy.kind,
         namespace: Arc::clone(&proxy.namespace),
         labels,
-        workload: Arc::clone(&proxy.workload),
-        service_account: Arc::clone(&proxy.service_account),
-        cluster_id: Arc::clone(&proxy.cluster_id),
         inbound: inbound::ports(mesh, proxy),
         variant: proxy.variant,
         binding: Binding::of(proxy),
     };
     Views { outbound: View::Outbound(Arc::new(outbound)), local: View::Local(Arc::new(local)) }
-}
-
-fn relevant(labels: &Labels) -> Labels {
-    labels.iter().filter(|(key, _)| !PER_POD.contains(&key.as_str())).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
 impl View {

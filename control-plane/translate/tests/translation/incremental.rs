@@ -220,6 +220,24 @@ fn an_endpoint_changes_nothing_but_assignments() {
 }
 
 #[test]
+fn workloads_of_one_namespace_share_what_no_policy_tells_apart() {
+    let mesh = big_mesh(3);
+    let named = |mesh: &Mesh, name: &str| {
+        let proxy = proxy(name, ProxyKind::Sidecar, Capture::Redirect, Variant::Delta, [10, 5, 0, 1]);
+        views(mesh, &proxy).outbound
+    };
+    assert_eq!(named(&mesh, "a"), named(&mesh, "b"));
+    let rule = changes(
+        "{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: x, namespace: ns}, spec: {hosts: [s1], \
+         http: [{match: [{sourceLabels: {app: a}}], route: [{destination: {host: s2}}]}]}}",
+    );
+    let after = mesh.apply(&rule);
+    assert_ne!(named(&after, "a"), named(&after, "b"));
+    let step = impact(&rule, &mesh, &after);
+    assert!(proxies().iter().all(|proxy| step.rekeys(proxy)), "everybody may be in another view now");
+}
+
+#[test]
 fn a_thousand_pods_of_one_workload_are_one_view() {
     let mesh = big_mesh(3);
     let pods = (0..1000u32).map(|n| {
