@@ -11,13 +11,18 @@
 //! GET    /api/v1/revisions                      Vec<Revision>
 //! GET    /api/v1/diagnostics                    Vec<Value>: the current diagnostics of every source
 //! GET    /debug/syncz                           Vec<ProxyStatus>
+//! GET    /debug/timeline                        Timeline of the newest revision
 //! GET    /debug/config_dump?proxyID=            every resource as that proxy gets it, proto bytes in base64
 //! ```
+
+mod figure;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use figure::Figure;
 
 /// What a server is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -157,4 +162,41 @@ pub struct Refusal {
     /// The diagnostics behind it, if any.
     #[serde(default)]
     pub diagnostics: Vec<Value>,
+}
+
+/// How the newest revision travelled; times in microseconds since 1970, 0 while a stage was not reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Timeline {
+    /// Its number.
+    pub revision: u64,
+    /// When its changes left the store: read, parsed, committed.
+    pub committed_us: u64,
+    /// When every view it touches was translated and published.
+    pub published_us: u64,
+    /// When the last response so far was handed to the transport.
+    pub last_sent_us: u64,
+    /// When the last acknowledgement so far came in.
+    pub last_acked_us: u64,
+    /// Responses sent since it was published.
+    pub sent: u64,
+    /// Responses acknowledged or refused since.
+    pub answered: u64,
+    /// Bytes sent since.
+    pub bytes: u64,
+}
+
+impl Timeline {
+    /// A response was handed to the transport at `now`.
+    pub fn note_sent(&mut self, bytes: u64, now: u64) {
+        self.last_sent_us = now;
+        self.sent += 1;
+        self.bytes += bytes;
+    }
+
+    /// A response was acknowledged or refused at `now`.
+    pub fn note_answered(&mut self, now: u64) {
+        self.last_acked_us = now;
+        self.answered += 1;
+    }
 }

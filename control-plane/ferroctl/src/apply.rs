@@ -33,7 +33,11 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<()> {
             eprintln!("{}: {line}", path.display());
         }
         refused += response.objects.iter().filter(|object| object.outcome == Outcome::Refused).count();
-        let rows = response.objects.iter().map(|object| vec![object.object.clone(), word(object.outcome).to_owned()]).collect();
+        let rows = response
+            .objects
+            .iter()
+            .map(|object| vec![object.object.clone(), word(object.outcome).to_owned()])
+            .collect();
         match global.output {
             Format::Table => {
                 let rows: Vec<Vec<String>> = rows;
@@ -64,7 +68,9 @@ fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     for path in paths {
         if path.is_dir() {
             let mut inside: Vec<PathBuf> = std::fs::read_dir(path)?.flatten().map(|entry| entry.path()).collect();
-            inside.retain(|file| file.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|wanted| end == *wanted)));
+            inside.retain(|file| {
+                file.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|wanted| end == *wanted))
+            });
             inside.sort();
             files.extend(inside);
         } else {

@@ -17,7 +17,8 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<()> {
     let folder = &arguments.folder;
-    fs::create_dir(folder).with_context(|| format!("cannot make the folder {}; give another with --folder", folder.display()))?;
+    fs::create_dir(folder)
+        .with_context(|| format!("cannot make the folder {}; give another with --folder", folder.display()))?;
     let client = global.client()?;
     save(folder, "version.json", client.version());
     save(folder, "proxies.json", client.proxies());
@@ -31,7 +32,10 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<()> {
         save(folder, "local-mesh.json", Ok(&state));
         copy_logs(&state_folder.join("logs"), folder)?;
     }
-    println!("written to {}; it holds policy, addresses and logs, no keys: read it before you pass it on", folder.display());
+    println!(
+        "written to {}; it holds policy, addresses and logs, no keys: read it before you pass it on",
+        folder.display()
+    );
     Ok(())
 }
 

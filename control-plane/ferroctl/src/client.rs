@@ -40,13 +40,24 @@ impl Client {
         self.json(request.body(yaml))
     }
 
-    pub(crate) fn objects(&self, kind: Option<&str>, namespace: Option<&str>, name: Option<&str>) -> Result<Vec<Object>> {
+    pub(crate) fn objects(
+        &self,
+        kind: Option<&str>,
+        namespace: Option<&str>,
+        name: Option<&str>,
+    ) -> Result<Vec<Object>> {
         let filters = [("kind", kind), ("namespace", namespace), ("name", name)];
         let given: Vec<_> = filters.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
         self.json(self.http.get(self.url("/api/v1/objects")).query(&given))
     }
 
-    pub(crate) fn delete(&self, kind: &str, namespace: &str, name: &str, resource_version: Option<u64>) -> Result<ApplyResponse> {
+    pub(crate) fn delete(
+        &self,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+        resource_version: Option<u64>,
+    ) -> Result<ApplyResponse> {
         let namespace = if namespace.is_empty() { "-" } else { namespace };
         let mut request = self.http.delete(self.url(&format!("/api/v1/objects/{kind}/{namespace}/{name}")));
         if let Some(version) = resource_version {
@@ -68,8 +79,8 @@ impl Client {
     }
 
     /// Gives every proxy a new filter configuration without changing what the filters do.
-    pub(crate) fn reconfigure_filters(&self) -> Result<()> {
-        let response = self.http.post(self.url("/debug/reconfigure_filters")).send()?;
+    pub(crate) fn reconfigure_filters(&self, reload_ms: u64) -> Result<()> {
+        let response = self.http.post(self.url("/debug/filter_reload")).query(&[("ms", reload_ms)]).send()?;
         ensure!(response.status().is_success(), "filters were not reconfigured: {}", response.status());
         Ok(())
     }
@@ -84,10 +95,15 @@ impl Client {
 
     fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T> {
         let response = request.send().with_context(|| {
-            format!("ferrod does not answer at {}: is it running? (`ferroctl local status`, or give --server)", self.server)
+            format!(
+                "ferrod does not answer at {}: is it running? (`ferroctl local status`, or give --server)",
+                self.server
+            )
         })?;
         if response.status().is_success() {
-            return response.json().context("ferrod's answer is not what this ferroctl expects: compare `ferroctl version`");
+            return response
+                .json()
+                .context("ferrod's answer is not what this ferroctl expects: compare `ferroctl version`");
         }
         Err(refusal(response))
     }

@@ -36,7 +36,8 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<()> {
 }
 
 fn concerns(diagnostic: &Value, object: &Object) -> bool {
-    let name = if object.namespace.is_empty() { object.name.clone() } else { format!("{}/{}", object.namespace, object.name) };
+    let name =
+        if object.namespace.is_empty() { object.name.clone() } else { format!("{}/{}", object.namespace, object.name) };
     diagnostic["object"].as_str().is_some_and(|about| about == format!("{} {name}", object.kind))
 }
 

@@ -18,19 +18,34 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<()> {
     let kind = arguments.kind.as_deref().map(kind);
-    let objects = global.client()?.objects(kind.as_deref(), arguments.namespace.as_deref(), arguments.name.as_deref())?;
+    let objects =
+        global.client()?.objects(kind.as_deref(), arguments.namespace.as_deref(), arguments.name.as_deref())?;
     if let (Some(name), true) = (&arguments.name, objects.is_empty()) {
-        bail!("no {} `{name}`; `ferroctl get {}` lists what there is", kind.as_deref().unwrap_or("object"), arguments.kind.as_deref().unwrap_or(""));
+        bail!(
+            "no {} `{name}`; `ferroctl get {}` lists what there is",
+            kind.as_deref().unwrap_or("object"),
+            arguments.kind.as_deref().unwrap_or("")
+        );
     }
     match (&arguments.name, global.output) {
         // One object in YAML is the document itself, as it was given.
         (Some(_), Format::Yaml) => {
             for object in &objects {
-                println!("# resource version {}, owner {}\n{}", object.resource_version, object.owner, object.text.trim_end());
+                println!(
+                    "# resource version {}, owner {}\n{}",
+                    object.resource_version,
+                    object.owner,
+                    object.text.trim_end()
+                );
             }
             Ok(())
         }
-        (_, format) => print(format, &objects, &["KIND", "NAMESPACE", "NAME", "OWNER", "VERSION"], objects.iter().map(row).collect()),
+        (_, format) => print(
+            format,
+            &objects,
+            &["KIND", "NAMESPACE", "NAME", "OWNER", "VERSION"],
+            objects.iter().map(row).collect(),
+        ),
     }
 }
 
@@ -58,6 +73,7 @@ pub(crate) fn kind(word: &str) -> String {
         ("Gateway", &["gw", "gateways"]),
     ];
     let lower = word.to_ascii_lowercase();
-    let found = KINDS.iter().find(|(kind, short)| kind.to_ascii_lowercase() == lower || short.contains(&lower.as_str()));
+    let found =
+        KINDS.iter().find(|(kind, short)| kind.to_ascii_lowercase() == lower || short.contains(&lower.as_str()));
     found.map_or_else(|| word.to_owned(), |(kind, _)| (*kind).to_owned())
 }

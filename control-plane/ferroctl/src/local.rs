@@ -53,10 +53,7 @@ enum Verb {
     },
     /// One request from where this process runs (used inside network namespaces)
     #[command(hide = true)]
-    Request {
-        method: request::Method,
-        url: String,
-    },
+    Request { method: request::Method, url: String },
 }
 
 /// Which mesh.
@@ -88,7 +85,8 @@ impl Mesh {
 
 pub(crate) fn run(arguments: Arguments, format: Format) -> Result<()> {
     match arguments.verb {
-        Verb::Up(start) => up::up(&start.mesh.file, start.mode, [127, start.range]).and_then(|(folder, state)| status::print(&folder, &state)),
+        Verb::Up(start) => up::up(&start.mesh.file, start.mode, [127, start.range])
+            .and_then(|(folder, state)| status::print(&folder, &state)),
         Verb::Down { mesh, force } => down::down(&mesh.folder()?, force),
         Verb::Status(mesh) => status(&mesh.folder()?),
         Verb::Tour { start, once } => {

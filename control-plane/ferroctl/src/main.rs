@@ -21,7 +21,11 @@ use client::Client;
 use output::Format;
 
 #[derive(Parser)]
-#[command(name = "ferroctl", version, about = "Drive a Ferromesh: apply policy, look at proxies, run a mesh on this machine")]
+#[command(
+    name = "ferroctl",
+    version,
+    about = "Drive a Ferromesh: apply policy, look at proxies, run a mesh on this machine"
+)]
 struct Cli {
     #[command(flatten)]
     global: Global,

@@ -81,7 +81,8 @@ impl Admin {
     }
 
     fn json(&self, path: &str) -> Result<Value> {
-        serde_json::from_str(&self.request(Method::Get, path)?).context("Envoy's admin interface answered something else than JSON")
+        serde_json::from_str(&self.request(Method::Get, path)?)
+            .context("Envoy's admin interface answered something else than JSON")
     }
 }
 
@@ -102,7 +103,10 @@ fn rows(part: Part, dump: &Value) -> Rows {
         Part::Listeners => (&["NAME", "ADDRESS", "VERSION"], found(dump, "dynamic_listeners").map(listener).collect()),
         Part::Clusters => (&["NAME", "TYPE", "VERSION"], found(dump, "dynamic_active_clusters").map(cluster).collect()),
         Part::Ecds => (&["NAME", "TYPE", "VERSION"], found(dump, "ecds_filters").map(extension).collect()),
-        _ => (&["ROUTE CONFIGURATION", "VIRTUAL HOST", "DOMAINS", "MATCH", "TO"], found(dump, "dynamic_route_configs").flat_map(routes).collect()),
+        _ => (
+            &["ROUTE CONFIGURATION", "VIRTUAL HOST", "DOMAINS", "MATCH", "TO"],
+            found(dump, "dynamic_route_configs").flat_map(routes).collect(),
+        ),
     }
 }
 
@@ -115,7 +119,11 @@ fn found<'a>(dump: &'a Value, key: &'a str) -> impl Iterator<Item = &'a Value> {
 fn listener(entry: &Value) -> Vec<String> {
     let active = &entry["active_state"];
     let socket = &active["listener"]["address"]["socket_address"];
-    vec![text(&entry["name"]), format!("{}:{}", text(&socket["address"]), socket["port_value"]), text(&active["version_info"])]
+    vec![
+        text(&entry["name"]),
+        format!("{}:{}", text(&socket["address"]), socket["port_value"]),
+        text(&active["version_info"]),
+    ]
 }
 
 fn cluster(entry: &Value) -> Vec<String> {
@@ -146,7 +154,11 @@ fn routes(entry: &Value) -> Vec<Vec<String>> {
 
 fn matches(route_match: &Value) -> String {
     let Some(fields) = route_match.as_object() else { return String::new() };
-    fields.iter().map(|(key, value)| format!("{key}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))).collect::<Vec<_>>().join(" ")
+    fields
+        .iter()
+        .map(|(key, value)| format!("{key}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn destination(route: &Value) -> String {
@@ -155,19 +167,33 @@ fn destination(route: &Value) -> String {
         return cluster.to_owned();
     }
     if let Some(clusters) = action["weighted_clusters"]["clusters"].as_array() {
-        return clusters.iter().map(|cluster| format!("{} {}", cluster["weight"], text(&cluster["name"]))).collect::<Vec<_>>().join(", ");
+        return clusters
+            .iter()
+            .map(|cluster| format!("{} {}", cluster["weight"], text(&cluster["name"])))
+            .collect::<Vec<_>>()
+            .join(", ");
     }
-    ["redirect", "direct_response"].iter().find(|key| !route[**key].is_null()).map_or_else(String::new, |key| format!("{key} {}", route[*key]))
+    ["redirect", "direct_response"]
+        .iter()
+        .find(|key| !route[**key].is_null())
+        .map_or_else(String::new, |key| format!("{key} {}", route[*key]))
 }
 
 fn endpoints(clusters: &Value) -> Vec<Vec<String>> {
     let statuses = clusters["cluster_statuses"].as_array().into_iter().flatten();
-    let rows = statuses.flat_map(|status| status["host_statuses"].as_array().into_iter().flatten().map(move |host| (status, host)));
+    let rows = statuses
+        .flat_map(|status| status["host_statuses"].as_array().into_iter().flatten().map(move |host| (status, host)));
     rows.map(|(status, host)| {
         let socket = &host["address"]["socket_address"];
-        let ejected = if host["health_status"]["failed_outlier_check"].as_bool() == Some(true) { "EJECTED" } else { "OK" };
+        let ejected =
+            if host["health_status"]["failed_outlier_check"].as_bool() == Some(true) { "EJECTED" } else { "OK" };
         let health = host["health_status"]["eds_health_status"].as_str().unwrap_or("-").to_owned();
-        vec![format!("{}:{}", text(&socket["address"]), socket["port_value"]), health, ejected.to_owned(), text(&status["name"])]
+        vec![
+            format!("{}:{}", text(&socket["address"]), socket["port_value"]),
+            health,
+            ejected.to_owned(),
+            text(&status["name"]),
+        ]
     })
     .collect()
 }

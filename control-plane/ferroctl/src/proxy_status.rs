@@ -21,7 +21,12 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<()> {
         if proxies.is_empty() {
             bail!("no connected proxy `{name}`; `ferroctl proxy-status` lists them");
         }
-        return print(global.output, &proxies, &["PROXY", "TYPE", "STATE", "RESOURCES", "SENT", "ACKED", "REFUSED BECAUSE"], details(&proxies));
+        return print(
+            global.output,
+            &proxies,
+            &["PROXY", "TYPE", "STATE", "RESOURCES", "SENT", "ACKED", "REFUSED BECAUSE"],
+            details(&proxies),
+        );
     }
     let header = [&["PROXY", "KIND", "PROTOCOL"], &COLUMNS[..], &["CONNECTED"]].concat();
     print(global.output, &proxies, &header, proxies.iter().map(row).collect())?;
@@ -37,7 +42,8 @@ pub(crate) fn is(proxy: &ProxyStatus, name: &str) -> bool {
 }
 
 fn row(proxy: &ProxyStatus) -> Vec<String> {
-    let states = COLUMNS.iter().map(|kind| proxy.types.get(*kind).map_or_else(|| "-".to_owned(), |status| status.state.clone()));
+    let states =
+        COLUMNS.iter().map(|kind| proxy.types.get(*kind).map_or_else(|| "-".to_owned(), |status| status.state.clone()));
     let head = [proxy.name.clone(), proxy.proxy_type.clone(), proxy.protocol.clone()];
     head.into_iter().chain(states).chain([format!("{} s", proxy.connected_s)]).collect()
 }
@@ -46,7 +52,15 @@ fn details(proxies: &[ProxyStatus]) -> Vec<Vec<String>> {
     let rows = proxies.iter().flat_map(|proxy| proxy.types.iter().map(move |(kind, status)| (proxy, kind, status)));
     rows.map(|(proxy, kind, status)| {
         let nack = status.nack.clone().unwrap_or_default();
-        vec![proxy.name.clone(), kind.clone(), status.state.clone(), status.resources.to_string(), status.sent.clone(), status.acked.clone(), nack]
+        vec![
+            proxy.name.clone(),
+            kind.clone(),
+            status.state.clone(),
+            status.resources.to_string(),
+            status.sent.clone(),
+            status.acked.clone(),
+            nack,
+        ]
     })
     .collect()
 }

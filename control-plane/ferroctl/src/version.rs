@@ -9,7 +9,12 @@ pub(crate) fn run(global: &Global) -> Result<()> {
     let server = global.client()?.version();
     let mut rows = vec![vec!["ferroctl".to_owned(), own.to_owned(), String::new(), String::new()]];
     match &server {
-        Ok(server) => rows.push(vec![server.component.clone(), server.version.clone(), server.protocol.to_string(), server.store_format.to_string()]),
+        Ok(server) => rows.push(vec![
+            server.component.clone(),
+            server.version.clone(),
+            server.protocol.to_string(),
+            server.store_format.to_string(),
+        ]),
         Err(error) => eprintln!("{error:#}"),
     }
     let value = json!({ "ferroctl": own, "server": server.ok() });

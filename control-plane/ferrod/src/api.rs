@@ -5,7 +5,7 @@ mod proxies;
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -13,6 +13,7 @@ use axum::{Json, Router};
 use ferro_api::{Refusal, Version};
 use ferro_store::Store;
 use ferro_store::source::file::FileStatus;
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -61,6 +62,8 @@ pub fn router(api: Api) -> Router {
         .route("/api/v1/diagnostics", get(diagnostics))
         .route("/api/v1/proxies", get(proxies::list))
         .route("/debug/syncz", get(proxies::list))
+        .route("/debug/timeline", get(timeline))
+        .route("/debug/filter_reload", post(filter_reload))
         .route("/debug/config_dump", get(proxies::config_dump))
         .layer(axum::extract::DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(api)
@@ -85,6 +88,27 @@ async fn version() -> Json<Version> {
         protocol: ferro_xds_protos::PROTOCOL_VERSION,
         store_format: ferro_store::STORE_FORMAT,
     })
+}
+
+async fn timeline(State(api): State<Api>) -> Json<ferro_api::Timeline> {
+    Json(api.control.timeline())
+}
+
+#[derive(Deserialize)]
+struct FilterReload {
+    ms: u64,
+}
+
+/// Changes the filter configuration of every proxy at run time; a restart returns to the flag's value.
+async fn filter_reload(
+    State(api): State<Api>,
+    Query(FilterReload { ms }): Query<FilterReload>,
+) -> Result<StatusCode, Failure> {
+    if !(10..=60_000).contains(&ms) {
+        return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, format!("ms={ms}: wanted 10 to 60000")));
+    }
+    api.control.set_filter_reload(std::time::Duration::from_millis(ms));
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn metrics(State(api): State<Api>) -> String {

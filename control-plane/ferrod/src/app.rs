@@ -57,11 +57,16 @@ impl App {
     /// # Errors
     /// A port is in use, the data directory belongs to another process or a newer version, or a given file cannot be read.
     pub async fn bind(args: &Args) -> Result<Self> {
-        ensure!(args.bind.is_loopback(), "--bind {}: only loopback addresses are served until workloads have identities", args.bind);
+        ensure!(
+            args.bind.is_loopback(),
+            "--bind {}: only loopback addresses are served until workloads have identities",
+            args.bind
+        );
         let config = mesh_config(args)?;
         let module = args.wasm_module.as_deref().map(Module::load).transpose()?;
         let wasm_module = module.as_ref().map(|module| module.sha256().parse()).transpose()?;
-        let settings = Settings { wasm_module, ..Settings::default() };
+        let filter_reload = Duration::from_millis(args.wasm_reload_ms);
+        let settings = Settings { wasm_module, filter_reload, ..Settings::default() };
         let store = Store::open(&args.data_dir, StoreOptions::default())
             .with_context(|| format!("cannot open the store in {}", args.data_dir.display()))?;
         for unserved in store.unserved() {
@@ -88,7 +93,11 @@ impl App {
     /// # Errors
     /// The system does not tell.
     pub fn addresses(&self) -> Result<Addresses> {
-        Ok(Addresses { xds: self.xds.local_addr()?, http: self.http.local_addr()?, metrics: self.metrics.local_addr()? })
+        Ok(Addresses {
+            xds: self.xds.local_addr()?,
+            http: self.http.local_addr()?,
+            metrics: self.metrics.local_addr()?,
+        })
     }
 
     /// Serves until `shutdown`.
@@ -136,7 +145,8 @@ fn socket(path: &std::path::Path) -> Result<UnixListener> {
 
 fn mesh_config(args: &Args) -> Result<MeshConfig> {
     let Some(path) = &args.mesh_config else { return Ok(MeshConfig::default()) };
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the mesh config {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read the mesh config {}", path.display()))?;
     match MeshConfig::parse(&path.display().to_string(), &text) {
         Ok((config, findings)) => {
             findings.iter().for_each(|finding| warn!("{finding}"));

@@ -36,6 +36,9 @@ pub struct Args {
     /// The Wasm module every sidecar loads; without it no filter is configured
     #[arg(long, env = "FERROD_WASM_MODULE")]
     pub wasm_module: Option<PathBuf>,
+    /// Milliseconds after which a Wasm VM that trapped is started again
+    #[arg(long, default_value_t = 100)]
+    pub wasm_reload_ms: u64,
     /// What to log, in the form of tracing-subscriber's filters
     #[arg(long, env = "FERROD_LOG", default_value = "info")]
     pub log: String,

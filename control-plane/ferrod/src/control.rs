@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use ferro_api::Timeline;
 use ferro_model::mesh::AddressTable;
 use ferro_model::{Change, ObjectKey, ObjectKind, Spec};
-use ferro_translate::{Finding, Proxy};
+use ferro_translate::{Finding, Proxy, Settings};
 use ferro_xds::{Attachment, Refusal, SessionEvent, Snapshot, Source, StreamId, Variant, What};
 use ferro_xds_protos::envoy::envoy::config::core::v3::Node;
 use tokio::sync::{Notify, watch};
@@ -33,6 +34,7 @@ struct State {
     pipeline: Pipeline,
     registrations: Registrations,
     nodes: HashMap<StreamId, Arc<Node>>,
+    timeline: Timeline,
 }
 
 // === impl Control ===
@@ -40,7 +42,12 @@ struct State {
 impl Control {
     /// Serves nobody until [`Self::serve_revision`] is called for the first time.
     pub fn new(pipeline: Pipeline, metrics: Metrics) -> Self {
-        let state = State { pipeline, registrations: Registrations::default(), nodes: HashMap::new() };
+        let state = State {
+            pipeline,
+            registrations: Registrations::default(),
+            nodes: HashMap::new(),
+            timeline: Timeline::default(),
+        };
         Self { state: Mutex::new(state), served: watch::Sender::new(None), registrations: Notify::new(), metrics }
     }
 
@@ -56,9 +63,10 @@ impl Control {
 
     /// Takes changes into the mesh and publishes what they touch.
     pub fn apply(&self, changes: &[Change], addresses: Option<AddressTable>) -> Published {
-        let started = Instant::now();
+        let (started, committed_us) = (Instant::now(), micros());
         let mut state = self.lock();
         let published = state.pipeline.apply(changes, addresses);
+        state.timeline = Timeline { committed_us, published_us: micros(), ..Timeline::default() };
         for key in changes.iter().map(Change::key).filter(|key| key.kind == ObjectKind::WorkloadGroup) {
             state.registrations.group_changed(&key.namespace, &key.name);
         }
@@ -70,10 +78,23 @@ impl Control {
         published
     }
 
+    /// Gives every filter a new configuration: how soon a Wasm VM that trapped is started again.
+    pub fn set_filter_reload(&self, filter_reload: Duration) -> Published {
+        let mut state = self.lock();
+        let settings = Settings { filter_reload, ..state.pipeline.settings().clone() };
+        state.pipeline.set_settings(settings)
+    }
+
     /// From now on streams are served, and show this revision.
     pub fn serve_revision(&self, revision: u64) {
         self.metrics.revision.set(i64::try_from(revision).unwrap_or(i64::MAX));
+        self.lock().timeline.revision = revision;
         self.served.send_replace(Some(revision));
+    }
+
+    /// How the newest revision travelled so far.
+    pub fn timeline(&self) -> Timeline {
+        self.lock().timeline
     }
 
     /// Looks at the pipeline.
@@ -106,7 +127,9 @@ impl Control {
         let Action::Put(said, health) = action else { return None };
         let state = self.lock();
         let key = ObjectKey::new(ObjectKind::WorkloadGroup, Arc::clone(&said.namespace), Arc::clone(&said.group));
-        let Some(Spec::WorkloadGroup(group)) = state.pipeline.mesh().object(&key).map(|object| &object.spec) else { return None };
+        let Some(Spec::WorkloadGroup(group)) = state.pipeline.mesh().object(&key).map(|object| &object.spec) else {
+            return None;
+        };
         Some(crate::entry::entry(group, said, health))
     }
 
@@ -158,12 +181,17 @@ impl Source for ControlSource {
         if self.0.served.borrow().is_none() {
             return Err(Refusal::NotSynced);
         }
-        let proxy = Proxy::from_node(node, node::variant(variant)).map_err(|error| Refusal::Invalid(error.to_string()))?;
+        let proxy =
+            Proxy::from_node(node, node::variant(variant)).map_err(|error| Refusal::Invalid(error.to_string()))?;
         let announcement = node::announcement(node, &proxy);
         info!(%stream, node = %proxy.id, ?variant, "connected");
         let mut state = self.0.lock();
         if let Some(announcement) = announcement {
-            let key = ObjectKey::new(ObjectKind::WorkloadGroup, Arc::clone(&announcement.namespace), Arc::clone(&announcement.group));
+            let key = ObjectKey::new(
+                ObjectKind::WorkloadGroup,
+                Arc::clone(&announcement.namespace),
+                Arc::clone(&announcement.group),
+            );
             let probed = match state.pipeline.mesh().object(&key).map(|object| &object.spec) {
                 Some(Spec::WorkloadGroup(group)) => group.probe.is_some(),
                 // Whether the group has a probe is not known yet: nothing is sent to it before its agent says so.
@@ -186,9 +214,13 @@ impl Source for ControlSource {
         match event.what {
             What::Sent { kind, bytes, .. } => {
                 metrics.pushes.with_label_values(&[kind.short()]).inc();
-                metrics.bytes.with_label_values(&[kind.short()]).inc_by(u64::try_from(bytes).unwrap_or(u64::MAX));
+                let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+                metrics.bytes.with_label_values(&[kind.short()]).inc_by(bytes);
+                self.0.lock().timeline.note_sent(bytes, micros());
             }
+            What::Acked { .. } => self.0.lock().timeline.note_answered(micros()),
             What::Nacked { kind, status, items, .. } => {
+                self.0.lock().timeline.note_answered(micros());
                 metrics.rejects.with_label_values(&[kind.short()]).inc();
                 let names: Vec<&str> = items.iter().map(|item| &*item.name).take(10).collect();
                 warn!(node = %event.node, kind = kind.short(), ?names, reason = %status.message, "refused by the proxy; held back until it changes");
@@ -203,7 +235,13 @@ impl Source for ControlSource {
             }
             What::UnknownType { type_url } => warn!(node = %event.node, type_url, "asked for a type nobody serves"),
             What::Closed { reason } => info!(node = %event.node, stream = %event.stream, %reason, "disconnected"),
-            What::Opened { .. } | What::Subscribed { .. } | What::Acked { .. } => {}
+            What::Opened { .. } | What::Subscribed { .. } => {}
         }
     }
+}
+
+/// Now, in microseconds since 1970.
+fn micros() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }

@@ -45,7 +45,11 @@ pub fn entry(group: &WorkloadGroup, said: &Announcement, health: &Health) -> Res
     }
 }
 
-fn labels(template: &WorkloadTemplate, metadata: &BTreeMap<String, String>, said: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+fn labels(
+    template: &WorkloadTemplate,
+    metadata: &BTreeMap<String, String>,
+    said: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
     let all = template.labels.iter().chain(metadata).chain(said);
     all.map(|(key, value)| (key.clone(), value.clone())).collect()
 }

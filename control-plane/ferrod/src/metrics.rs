@@ -48,7 +48,9 @@ impl Metrics {
             Ok(metric)
         };
         let buckets = vec![0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
-        let convergence = HistogramOpts::new("ferro_publish_seconds", "From a committed revision to its views published").buckets(buckets);
+        let convergence =
+            HistogramOpts::new("ferro_publish_seconds", "From a committed revision to its views published")
+                .buckets(buckets);
         let metrics = Self {
             connected: gauge("pilot_xds", "Proxies connected to this control plane")?,
             pushes: counter("pilot_xds_pushes", "Responses sent, by resource type")?,

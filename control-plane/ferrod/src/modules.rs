@@ -6,8 +6,8 @@ use anyhow::{Context, Result, ensure};
 use axum::body::Bytes;
 use ferro_xds_protos::ferromesh::v1::modules_server::{Modules, ModulesServer};
 use ferro_xds_protos::ferromesh::v1::{FetchRequest, FetchResponse};
-use futures::stream::{self, BoxStream};
 use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use sha2::{Digest, Sha256};
 use tonic::{Request, Response, Status};
 

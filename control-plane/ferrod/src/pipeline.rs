@@ -83,6 +83,17 @@ impl Pipeline {
         self.publish(&impact)
     }
 
+    /// Exchanges the switches of translation; every part is translated again.
+    pub fn set_settings(&mut self, settings: Settings) -> Published {
+        self.settings = settings;
+        self.publish(&Impact::everything())
+    }
+
+    /// The switches of translation.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Serves a proxy from now on; the receiver holds its first snapshot already.
     pub fn attach(&mut self, stream: StreamId, proxy: Proxy) -> watch::Receiver<Option<Arc<Snapshot>>> {
         let views = views(&self.mesh, &proxy);
@@ -140,7 +151,8 @@ impl Pipeline {
             .collect();
         for (stream, new) in &moves {
             self.join(new);
-            let old = self.proxies.get_mut(stream).map(|connected| std::mem::replace(&mut connected.views, new.clone()));
+            let old =
+                self.proxies.get_mut(stream).map(|connected| std::mem::replace(&mut connected.views, new.clone()));
             old.iter().for_each(|old| self.leave(old));
         }
         moves.into_iter().map(|(stream, _)| stream).collect()
@@ -148,7 +160,9 @@ impl Pipeline {
 
     fn wake(&self, touched: &[View], moved: &[StreamId]) -> usize {
         let concerned = self.proxies.iter().filter(|(stream, connected)| {
-            moved.contains(stream) || touched.contains(&connected.views.outbound) || touched.contains(&connected.views.local)
+            moved.contains(stream)
+                || touched.contains(&connected.views.outbound)
+                || touched.contains(&connected.views.local)
         });
         concerned.map(|(_, connected)| connected.snapshots.send_replace(Some(self.snapshot(&connected.views)))).count()
     }
@@ -181,7 +195,8 @@ impl Pipeline {
 
 impl Part {
     fn new(view: View, input: &Input<'_>) -> Self {
-        let mut part = Self { translation: Translation::new(view), resources: Arc::new(ResourceSet::whole()), users: 0 };
+        let mut part =
+            Self { translation: Translation::new(view), resources: Arc::new(ResourceSet::whole()), users: 0 };
         part.update(input, &ferro_translate::Dirty::everything());
         part
     }

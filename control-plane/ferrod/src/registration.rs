@@ -103,7 +103,10 @@ impl Registrations {
     pub fn resume(&mut self, entries: impl IntoIterator<Item = (EntryName, Arc<str>)>, now: Instant) {
         for (name, node) in entries {
             let leaves_at = Some(now + GRACE_AFTER_RESTART);
-            self.entries.insert(name, Entry { node, announcement: None, health: Health::Healthy, streams: BTreeSet::new(), leaves_at });
+            self.entries.insert(
+                name,
+                Entry { node, announcement: None, health: Health::Healthy, streams: BTreeSet::new(), leaves_at },
+            );
         }
     }
 

@@ -10,7 +10,7 @@ use ferro_xds_protos::envoy::envoy::config::core::v3::Node;
 use crate::node;
 
 /// One connected proxy.
-pub fn proxy(status: &SessionStatus, node: &Node, snapshot: &Snapshot, now: Instant) -> ProxyStatus {
+pub(crate) fn proxy(status: &SessionStatus, node: &Node, snapshot: &Snapshot, now: Instant) -> ProxyStatus {
     let mut parts = status.node.split('~');
     let (kind, address, name) = (parts.next(), parts.next(), parts.next());
     let instance_ips = node::text(node, "INSTANCE_IPS").or(address).unwrap_or_default();

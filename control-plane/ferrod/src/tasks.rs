@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use ferro_model::mesh::AddressTable;
 use ferro_model::{Change, ObjectKey, ObjectKind};
 use ferro_store::address::AddressRequest;
-use ferro_store::source::file::{FileStatus, Synced};
 use ferro_store::owner::Owner;
+use ferro_store::source::file::{FileStatus, Synced};
 use ferro_store::transaction::{Action as StoreAction, Edit, Expected, Transaction};
 use ferro_store::{CommitError, Store};
 use tokio::sync::watch;
@@ -35,7 +35,12 @@ pub enum FollowError {
 ///
 /// # Errors
 /// The store failed for good.
-pub async fn follow(control: Arc<Control>, store: Store, mut files: watch::Receiver<FileStatus>, shutdown: CancellationToken) -> Result<(), FollowError> {
+pub async fn follow(
+    control: Arc<Control>,
+    store: Store,
+    mut files: watch::Receiver<FileStatus>,
+    shutdown: CancellationToken,
+) -> Result<(), FollowError> {
     let mut feed = store.feed();
     let mut synced = false;
     let mut revision = 0;
@@ -99,10 +104,16 @@ async fn address(control: &Control, store: &Store, given: &mut AddressTable) -> 
 ///
 /// # Errors
 /// Never; a store that refuses is tried again.
-pub async fn register(control: Arc<Control>, store: Store, shutdown: CancellationToken) -> Result<(), std::convert::Infallible> {
+pub async fn register(
+    control: Arc<Control>,
+    store: Store,
+    shutdown: CancellationToken,
+) -> Result<(), std::convert::Infallible> {
     resume(&control, &store);
     loop {
-        let expiry = control.with_registrations(|all| all.next_expiry()).map_or_else(|| Instant::now() + Duration::from_secs(3600), |at| at);
+        let expiry = control
+            .with_registrations(|all| all.next_expiry())
+            .map_or_else(|| Instant::now() + Duration::from_secs(3600), |at| at);
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
             () = control.registrations_changed() => {}
@@ -122,7 +133,9 @@ pub async fn register(control: Arc<Control>, store: Store, shutdown: Cancellatio
 fn resume(control: &Control, store: &Store) {
     let snapshot = store.snapshot();
     let found = snapshot.of_kind(ObjectKind::WorkloadEntry).filter_map(|(key, stored)| match &stored.owner {
-        Owner::Registration(node) => Some((EntryName { namespace: Arc::clone(&key.namespace), name: Arc::clone(&key.name) }, Arc::clone(node))),
+        Owner::Registration(node) => {
+            Some((EntryName { namespace: Arc::clone(&key.namespace), name: Arc::clone(&key.name) }, Arc::clone(node)))
+        }
         Owner::File(_) | Owner::Api => None,
     });
     let found: Vec<_> = found.collect();

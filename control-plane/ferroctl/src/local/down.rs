@@ -29,7 +29,11 @@ pub(crate) fn down(folder: &Path, force: bool) -> Result<()> {
         clean(folder, state.range)?;
     }
     State::remove(folder)?;
-    eprintln!("  stopped {} processes{}", state.processes.len(), if killed > 0 { format!(", {killed} by force") } else { String::new() });
+    eprintln!(
+        "  stopped {} processes{}",
+        state.processes.len(),
+        if killed > 0 { format!(", {killed} by force") } else { String::new() }
+    );
     Ok(())
 }
 

@@ -50,7 +50,9 @@ fn of(object: &Object, group: &WorkloadGroup) -> Group {
     labels.entry("app".to_owned()).or_insert_with(|| object.key.name.to_string());
     Group {
         labels,
-        service_account: template.and_then(|template| template.service_account.clone()).unwrap_or_else(|| "default".to_owned()),
+        service_account: template
+            .and_then(|template| template.service_account.clone())
+            .unwrap_or_else(|| "default".to_owned()),
         probe: group.probe.as_ref().map(|probe| probe_json(probe).to_string()),
     }
 }
@@ -67,7 +69,8 @@ fn probe_json(probe: &Probe) -> Value {
     let mut fields: serde_json::Map<String, Value> =
         numbers.into_iter().filter_map(|(name, number)| Some((name.to_owned(), json!(number?)))).collect();
     if let Some(http) = &probe.http_get {
-        let headers: Vec<Value> = http.http_headers.iter().map(|header| json!({ "name": header.name, "value": header.value })).collect();
+        let headers: Vec<Value> =
+            http.http_headers.iter().map(|header| json!({ "name": header.name, "value": header.value })).collect();
         let get = json!({ "path": http.path, "port": http.port, "host": http.host, "scheme": http.scheme, "httpHeaders": headers });
         fields.insert("httpGet".to_owned(), without_nulls(get));
     }

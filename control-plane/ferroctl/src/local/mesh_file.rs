@@ -75,8 +75,10 @@ fn one() -> u16 {
 impl MeshFile {
     /// Reads and checks a file; errors say what to change.
     pub(crate) fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the mesh file {}", path.display()))?;
-        let mut file: Self = serde_saphyr::from_str(&text).with_context(|| format!("{} is not a LocalMesh", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read the mesh file {}", path.display()))?;
+        let mut file: Self =
+            serde_saphyr::from_str(&text).with_context(|| format!("{} is not a LocalMesh", path.display()))?;
         ensure!(
             file.api_version == "ferromesh.dev/v1alpha1" && file.kind == "LocalMesh",
             "{} is a {} {}, wanted `apiVersion: ferromesh.dev/v1alpha1` and `kind: LocalMesh`",

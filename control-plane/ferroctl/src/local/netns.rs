@@ -33,7 +33,8 @@ pub(crate) fn up(layout: &Layout, members: &[Member]) -> Result<()> {
         if let Some(netns) = &member.netns
             && !exists(netns)
         {
-            create(netns, member.ip, &bridge, address).with_context(|| format!("no network namespace for {}", member.name))?;
+            create(netns, member.ip, &bridge, address)
+                .with_context(|| format!("no network namespace for {}", member.name))?;
         }
     }
     Ok(())
@@ -132,12 +133,8 @@ fn list() -> Result<Vec<String>> {
 
 fn run(argv: &[&str]) -> Result<()> {
     let (program, arguments) = argv.split_first().context("no command")?;
-    let output = Command::new(program).args(arguments).output().with_context(|| format!("`{program}` does not run here"))?;
-    ensure!(
-        output.status.success(),
-        "`{}` failed: {}",
-        argv.join(" "),
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
+    let output =
+        Command::new(program).args(arguments).output().with_context(|| format!("`{program}` does not run here"))?;
+    ensure!(output.status.success(), "`{}` failed: {}", argv.join(" "), String::from_utf8_lossy(&output.stderr).trim());
     Ok(())
 }

@@ -66,9 +66,20 @@ pub(crate) struct Plan {
 impl Layout {
     /// The address of the n-th member; 0 is ferrod's or the bridge's.
     pub(super) fn address(&self, index: usize) -> Result<Ipv4Addr> {
-        let index = u16::try_from(index + 1).ok().filter(|n| *n < 0xfff0).context("a local mesh has at most 65,000 members")?;
+        let index =
+            u16::try_from(index + 1).ok().filter(|n| *n < 0xfff0).context("a local mesh has at most 65,000 members")?;
         let [third, fourth] = index.to_be_bytes();
         Ok(Ipv4Addr::new(self.range[0], self.range[1], third, fourth))
+    }
+
+    /// The port on 127.0.0.1 of the n-th member's application. Every address range has its own block of ports, so that
+    /// meshes run side by side; the last block ends below 32768, where Linux begins to hand out ports by itself.
+    fn local_port(&self, index: usize) -> Result<u16> {
+        const BLOCK: u16 = 88;
+        let offset = u16::try_from(index).ok().filter(|offset| *offset < BLOCK);
+        let offset = offset
+            .with_context(|| format!("a mesh in loopback mode has fewer than {BLOCK} members; use --mode netns"))?;
+        Ok(10_000 + u16::from(self.range[1]) * BLOCK + offset)
     }
 
     fn program(&self, name: &str) -> String {
@@ -93,7 +104,8 @@ pub(crate) fn plan(mesh: &MeshFile, groups: &Groups, layout: &Layout) -> Result<
     for workload in &mesh.spec.workloads {
         let group = find_group(workload, groups)?;
         for replica in 0..workload.replicas {
-            let name = if workload.replicas == 1 { workload.name.clone() } else { format!("{}-{replica}", workload.name) };
+            let name =
+                if workload.replicas == 1 { workload.name.clone() } else { format!("{}-{replica}", workload.name) };
             members.push(workload_member(workload, &name, group, members.len() + 1, layout)?);
         }
     }
@@ -138,7 +150,7 @@ fn workload_member(workload: &Workload, name: &str, group: &Group, index: usize,
     let local_port = match layout.mode {
         Mode::Netns => workload.port,
         // One machine, one loopback interface: the application gets a port of its own there.
-        Mode::Loopback => 30_000 + u16::try_from(index).context("too many members")?,
+        Mode::Loopback => layout.local_port(index)?,
     };
     let mut agent = agent(name, &workload.namespace, ip, "sidecar", layout);
     agent.extend(["--group".to_owned(), workload.group.clone()]);

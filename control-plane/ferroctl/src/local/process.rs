@@ -63,7 +63,11 @@ impl Record {
 
 /// Starts a process in a process group of its own, its output appended to `log`.
 pub(crate) fn start(process: &Process, log: &Path) -> Result<Record> {
-    let output = File::options().create(true).append(true).open(log).with_context(|| format!("cannot write {}", log.display()))?;
+    let output = File::options()
+        .create(true)
+        .append(true)
+        .open(log)
+        .with_context(|| format!("cannot write {}", log.display()))?;
     let argv = in_netns(process);
     let (program, arguments) = argv.split_first().context("a process without a program")?;
     let child = Command::new(program)
@@ -87,7 +91,8 @@ pub(crate) fn start(process: &Process, log: &Path) -> Result<Record> {
 
 /// Starts a process of the machine's own network again as it was started before.
 pub(crate) fn restart(record: &Record, log: &Path) -> Result<Record> {
-    let process = Process { name: "ferrod".to_owned(), argv: record.argv.clone(), env: record.env.clone(), netns: None };
+    let process =
+        Process { name: "ferrod".to_owned(), argv: record.argv.clone(), env: record.env.clone(), netns: None };
     start(&process, log)
 }
 

@@ -36,7 +36,8 @@ pub(crate) fn from_inside(netns: Option<&str>, method: Method, url: &str) -> Res
         Method::Get => "get",
         Method::Post => "post",
     };
-    let output = Command::new("ip").args(["netns", "exec", netns]).arg(own).args(["local", "request", verb, url]).output()?;
+    let output =
+        Command::new("ip").args(["netns", "exec", netns]).arg(own).args(["local", "request", verb, url]).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

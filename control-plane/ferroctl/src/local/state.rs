@@ -75,7 +75,9 @@ impl State {
     /// The one mesh that runs here, for commands that were not told which.
     pub(crate) fn only_running() -> Option<(PathBuf, Self)> {
         let folders = fs::read_dir(root()).ok()?.flatten().map(|entry| entry.path());
-        let mut running = folders.filter_map(|folder| Some((folder.clone(), Self::load(&folder).ok()??))).filter(|(_, state)| state.running());
+        let mut running = folders
+            .filter_map(|folder| Some((folder.clone(), Self::load(&folder).ok()??)))
+            .filter(|(_, state)| state.running());
         let first = running.next()?;
         running.next().is_none().then_some(first)
     }
@@ -87,7 +89,8 @@ impl State {
 
     /// The member a user means by `name` or `name.namespace`.
     pub(crate) fn member(&self, name: &str) -> Result<&MemberRecord> {
-        let matches = |member: &&MemberRecord| member.name == name || format!("{}.{}", member.name, member.namespace) == name;
+        let matches =
+            |member: &&MemberRecord| member.name == name || format!("{}.{}", member.name, member.namespace) == name;
         match self.members.iter().find(matches) {
             Some(member) => Ok(member),
             None => {

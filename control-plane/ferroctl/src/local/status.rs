@@ -16,9 +16,13 @@ pub(crate) fn print(folder: &Path, state: &State) -> Result<()> {
     match state.mode {
         Mode::Loopback => {
             println!("an app     HTTP_PROXY=http://<address>:15007 sends its requests through its sidecar");
-            println!("note       loopback mode cannot force local processes through their sidecars: STRICT policies do not bind them");
+            println!(
+                "note       loopback mode cannot force local processes through their sidecars: STRICT policies do not bind them"
+            );
         }
-        Mode::Netns => println!("an app     ip netns exec <namespace> <command> runs beside it; its traffic and DNS are captured"),
+        Mode::Netns => {
+            println!("an app     ip netns exec <namespace> <command> runs beside it; its traffic and DNS are captured")
+        }
     }
     Ok(())
 }

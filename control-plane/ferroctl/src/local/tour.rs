@@ -2,7 +2,6 @@
 //! was observed with what the policy says.
 
 mod endurance;
-mod figures;
 mod scene;
 mod steps;
 mod view;
@@ -10,11 +9,11 @@ mod view;
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use ferro_api::Figure;
 
 use super::plan::Mode;
 use super::{down, up};
 use crate::output::Format;
-use figures::Figure;
 use scene::Scene;
 
 /// How the tour ends.

@@ -25,7 +25,10 @@ pub(crate) fn up(file: &Path, mode: Mode, range: [u8; 2]) -> Result<(PathBuf, St
     let plan = plan(&mesh, &groups, &layout)?;
     let mut state = resume(&folder, file, &layout, &plan)?;
     if mode == Mode::Netns {
-        ensure!(nix::unistd::geteuid().is_root(), "--mode netns makes network namespaces and needs root; without it use --mode loopback");
+        ensure!(
+            nix::unistd::geteuid().is_root(),
+            "--mode netns makes network namespaces and needs root; without it use --mode loopback"
+        );
         netns::up(&layout, &plan.members)?;
     }
     start_all(&folder, &plan, &mut state)?;
@@ -112,13 +115,15 @@ fn stop(state: &mut State, names: &[String]) {
 
 fn wait_server(server: &str, logs: &Path) -> Result<()> {
     let client = Client::new(server)?;
-    wait(READY_WITHIN, || client.ready()).with_context(|| format!("ferrod does not answer; see {}", logs.join("ferrod.log").display()))
+    wait(READY_WITHIN, || client.ready())
+        .with_context(|| format!("ferrod does not answer; see {}", logs.join("ferrod.log").display()))
 }
 
 fn wait_ready(plan: &Plan, state: &State) -> Result<()> {
     for member in &plan.members {
         let url = format!("http://{}:15021/healthz/ready", member.ip);
-        wait(READY_WITHIN, || request::send(request::Method::Get, &url).map(drop)).with_context(|| not_ready(member, state))?;
+        wait(READY_WITHIN, || request::send(request::Method::Get, &url).map(drop))
+            .with_context(|| not_ready(member, state))?;
     }
     for member in plan.members.iter().filter(|member| member.app.is_some()) {
         let record = record(member);

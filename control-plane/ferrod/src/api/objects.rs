@@ -27,11 +27,16 @@ pub(super) struct ApplyOptions {
 }
 
 /// Applies every document of a text as one revision, or none of them.
-pub(super) async fn apply(State(api): State<Api>, Query(options): Query<ApplyOptions>, body: String) -> Result<Json<ApplyResponse>, Failure> {
+pub(super) async fn apply(
+    State(api): State<Api>,
+    Query(options): Query<ApplyOptions>,
+    body: String,
+) -> Result<Json<ApplyResponse>, Failure> {
     let parsed = parse("api", &body, &Limits::default());
     let messages: Vec<String> = parsed.diagnostics.iter().map(ToString::to_string).collect();
     if parsed.diagnostics.iter().any(ferro_model::Diagnostic::is_error) {
-        let diagnostics = parsed.diagnostics.iter().filter_map(|diagnostic| serde_json::to_value(diagnostic).ok()).collect();
+        let diagnostics =
+            parsed.diagnostics.iter().filter_map(|diagnostic| serde_json::to_value(diagnostic).ok()).collect();
         let error = format!("nothing was applied:\n  {}", messages.join("\n  "));
         return Err(Failure(StatusCode::UNPROCESSABLE_ENTITY, Refusal { error, diagnostics }));
     }
@@ -66,10 +71,11 @@ async fn commit(api: &Api, edits: Vec<Edit>, dry_run: bool) -> Result<Committed,
 }
 
 fn response(parsed: &Parsed, committed: &Committed, messages: Vec<String>) -> ApplyResponse {
-    let applied = parsed.objects.iter().zip(&committed.outcomes).map(|((object, _), outcome)| Applied {
-        object: object.key.to_string(),
-        outcome: outcome_of(*outcome),
-    });
+    let applied = parsed
+        .objects
+        .iter()
+        .zip(&committed.outcomes)
+        .map(|((object, _), outcome)| Applied { object: object.key.to_string(), outcome: outcome_of(*outcome) });
     let unsupported = parsed.unsupported.iter().map(|document| Applied {
         object: format!("{} {}/{}", document.kind, document.namespace, document.name),
         outcome: Outcome::Unsupported,
@@ -102,7 +108,9 @@ pub(super) async fn list(State(api): State<Api>, Query(filter): Query<Filter>) -
     let snapshot = api.store.snapshot();
     let wanted = |key: &ObjectKey| {
         let matches = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
-        matches(&filter.kind, key.kind.as_str()) && matches(&filter.namespace, &key.namespace) && matches(&filter.name, &key.name)
+        matches(&filter.kind, key.kind.as_str())
+            && matches(&filter.namespace, &key.namespace)
+            && matches(&filter.name, &key.name)
     };
     Json(snapshot.iter().filter(|(key, _)| wanted(key)).map(|(key, stored)| view(key, stored)).collect())
 }
@@ -140,7 +148,11 @@ pub(super) struct DeleteOptions {
     resource_version: Option<u64>,
 }
 
-pub(super) async fn delete(State(api): State<Api>, path: Named, Query(options): Query<DeleteOptions>) -> Result<Json<ApplyResponse>, Failure> {
+pub(super) async fn delete(
+    State(api): State<Api>,
+    path: Named,
+    Query(options): Query<DeleteOptions>,
+) -> Result<Json<ApplyResponse>, Failure> {
     let key = key(path)?;
     if api.store.snapshot().get(&key).is_none() {
         return Err(Failure::new(StatusCode::NOT_FOUND, format!("there is no {key}")));
@@ -153,7 +165,8 @@ pub(super) async fn delete(State(api): State<Api>, path: Named, Query(options): 
 }
 
 pub(super) async fn revisions(State(api): State<Api>) -> Result<Json<Vec<Revision>>, Failure> {
-    let history = api.store.history(HISTORY).await.map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error))?;
+    let history =
+        api.store.history(HISTORY).await.map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error))?;
     Ok(Json(history.into_iter().map(revision).collect()))
 }
 
@@ -162,5 +175,10 @@ fn revision(record: RevisionRecord) -> Revision {
         let verb = if change.after.is_some() { "applied" } else { "deleted" };
         format!("{verb} {}", change.name)
     });
-    Revision { revision: record.revision.0, at_ms: record.at, author: record.author.clone(), changes: changes.collect() }
+    Revision {
+        revision: record.revision.0,
+        at_ms: record.at,
+        author: record.author.clone(),
+        changes: changes.collect(),
+    }
 }

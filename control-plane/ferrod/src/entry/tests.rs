@@ -7,7 +7,8 @@ use ferro_model::{Limits, Spec, document};
 use super::{Announcement, Health, entry};
 
 fn group(text: &str) -> WorkloadGroup {
-    let head = "apiVersion: networking.istio.io/v1\nkind: WorkloadGroup\nmetadata: {name: product, namespace: shop}\nspec:\n";
+    let head =
+        "apiVersion: networking.istio.io/v1\nkind: WorkloadGroup\nmetadata: {name: product, namespace: shop}\nspec:\n";
     let parsed = document::parse("test", &format!("{head}{text}"), &Limits::default());
     match parsed.objects.into_iter().next().map(|(object, _)| object.spec) {
         Some(Spec::WorkloadGroup(group)) => group,

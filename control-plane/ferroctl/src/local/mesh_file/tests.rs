@@ -43,6 +43,7 @@ fn a_policy_that_does_not_exist_is_named() {
 
 #[test]
 fn another_kind_is_refused_with_what_is_wanted() {
-    let message = format!("{:#}", load("apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {policies: []}").unwrap_err());
+    let message =
+        format!("{:#}", load("apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {policies: []}").unwrap_err());
     assert!(message.contains("kind: LocalMesh"), "{message}");
 }

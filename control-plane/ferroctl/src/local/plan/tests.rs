@@ -37,14 +37,23 @@ fn every_member_has_its_own_address_and_port() {
     let ips: Vec<_> = plan.members.iter().map(|m| m.ip.to_string()).collect();
     assert_eq!(ips, ["127.77.0.2", "127.77.0.3", "127.77.0.4"]);
     let ports: Vec<_> = plan.members.iter().filter_map(|m| m.app.as_ref()).map(|app| app.env["PORT"].clone()).collect();
-    assert_eq!(ports, ["30002", "30003"]);
+    assert_eq!(ports, ["16778", "16779"]);
+}
+
+#[test]
+fn meshes_of_different_ranges_share_no_port() {
+    let all = (0..=u8::MAX).map(|range| Layout { range: [127, range], ..layout(Mode::Loopback) });
+    let blocks: Vec<_> = all.map(|layout| layout.local_port(1).unwrap()..=layout.local_port(87).unwrap()).collect();
+    assert!(blocks.windows(2).all(|pair| pair[0].end() < pair[1].start()));
+    assert!(blocks.last().unwrap().end() < &32_768, "below the ports that Linux hands out");
+    assert!(layout(Mode::Loopback).local_port(88).unwrap_err().to_string().contains("netns"));
 }
 
 #[test]
 fn replicas_are_numbered_and_fill_in_their_name() {
     let plan = shop(Mode::Loopback);
     let app = plan.members[2].app.as_ref().unwrap();
-    assert_eq!(app.argv, ["shop", "--port", "30003", "--name", "product-1"]);
+    assert_eq!(app.argv, ["shop", "--port", "16779", "--name", "product-1"]);
 }
 
 #[test]

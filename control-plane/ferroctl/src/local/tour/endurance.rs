@@ -5,11 +5,11 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use ferro_api::Figure;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::Deserialize;
 
-use super::figures::Figure;
 use super::scene::{CALLER, Report, Scene, finish};
 use crate::local::process::restart;
 use crate::local::request::{Method, send};
@@ -32,7 +32,8 @@ fn weights(v2: u32) -> String {
 pub(super) fn weights_change_under_load(scene: &Scene) -> Result<Vec<Figure>> {
     scene.policy("subsets")?;
     let seconds = format!("{}s", CHANGING_FOR.as_secs() + 1);
-    let load = scene.start_load(CALLER, &["--url", WHO, "--duration", &seconds, "--concurrency", "8", "--rate", "400"])?;
+    let load =
+        scene.start_load(CALLER, &["--url", WHO, "--duration", &seconds, "--concurrency", "8", "--rate", "400"])?;
     let end = Instant::now() + CHANGING_FOR;
     let mut changes = 0;
     while Instant::now() < end {
@@ -70,14 +71,24 @@ pub(super) fn long_lived_exchanges(scene: &Scene) -> Result<Vec<Figure>> {
     let base = "http://product:8080";
     let exchanges = [
         ("websocket", scene.beside(CALLER, "check websocket", &["--url", &format!("{base}/ws"), "--seconds", "6"])?),
-        ("10 MB upload", scene.beside(CALLER, "check upload", &["--url", &format!("{base}/upload"), "--bytes", "10485760", "--bytes-per-second", "2097152"])?),
-        ("streaming response", scene.beside(CALLER, "check stream", &["--url", &format!("{base}/stream"), "--seconds", "6"])?),
+        (
+            "10 MB upload",
+            scene.beside(
+                CALLER,
+                "check upload",
+                &["--url", &format!("{base}/upload"), "--bytes", "10485760", "--bytes-per-second", "2097152"],
+            )?,
+        ),
+        (
+            "streaming response",
+            scene.beside(CALLER, "check stream", &["--url", &format!("{base}/stream"), "--seconds", "6"])?,
+        ),
     ];
     std::thread::sleep(Duration::from_secs(1));
     scene.apply(weights(100))?;
-    scene.client.reconfigure_filters()?;
+    scene.client.reconfigure_filters(200)?;
     std::thread::sleep(Duration::from_secs(1));
-    scene.client.reconfigure_filters()?;
+    scene.client.reconfigure_filters(100)?;
     scene.apply(weights(50))?;
     exchanges.into_iter().map(|(name, child)| survived(name, child)).collect()
 }
@@ -92,7 +103,8 @@ fn survived(name: &str, child: Child) -> Result<Figure> {
 /// ferrod is killed and restarted five times under load; once a sidecar's Envoy dies in the meantime.
 pub(super) fn control_plane_dies(scene: &mut Scene) -> Result<Vec<Figure>> {
     scene.apply(weights(50))?;
-    let load = scene.start_load(CALLER, &["--url", WHO, "--requests", "24000", "--concurrency", "8", "--rate", "1200"])?;
+    let load =
+        scene.start_load(CALLER, &["--url", WHO, "--requests", "24000", "--concurrency", "8", "--rate", "1200"])?;
     let mut served_after = None;
     for round in 0..5 {
         std::thread::sleep(Duration::from_millis(1500));
@@ -113,13 +125,19 @@ pub(super) fn control_plane_dies(scene: &mut Scene) -> Result<Vec<Figure>> {
     Ok(vec![
         Figure::at_least("ferrod killed 5 times: requests made", report.requests, 20_000),
         failed("ferrod killed 5 times: failed requests", &report),
-        Figure::at_most("Envoy killed without ferrod: serves again from the cache", served_after.as_secs_f64() * 1000.0, 1000.0, "ms"),
+        Figure::at_most(
+            "Envoy killed without ferrod: serves again from the cache",
+            served_after.as_secs_f64() * 1000.0,
+            1000.0,
+            "ms",
+        ),
     ])
 }
 
 /// Kills the victim's Envoy; the time from the start of its successor to the first answer through it.
 fn kill_envoy(scene: &Scene) -> Result<Duration> {
-    let agent = scene.state.processes.get(&format!("{VICTIM}.agent")).context("the victim's agent is not recorded")?.pid();
+    let agent =
+        scene.state.processes.get(&format!("{VICTIM}.agent")).context("the victim's agent is not recorded")?.pid();
     let old = envoy_of(agent).context("the victim has no Envoy")?;
     kill(Pid::from_raw(old), Signal::SIGKILL)?;
     let mut started = None;
@@ -136,7 +154,8 @@ fn kill_envoy(scene: &Scene) -> Result<Duration> {
 
 /// The Envoy among the children of an agent.
 fn envoy_of(agent: i32) -> Option<i32> {
-    let processes = fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let processes =
+        fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     processes.into_iter().find(|pid| {
         let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
         let Some((name, rest)) = stat.rsplit_once(')') else { return false };
@@ -164,6 +183,9 @@ pub(super) fn memory(scene: &Scene) -> Result<Vec<Figure>> {
 
 fn kib(pid: i32, file: &str, field: &str) -> Result<f64> {
     let text = fs::read_to_string(format!("/proc/{pid}/{file}")).with_context(|| format!("process {pid} is gone"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix(field)).with_context(|| format!("no {field} in /proc/{pid}/{file}"))?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(field))
+        .with_context(|| format!("no {field} in /proc/{pid}/{file}"))?;
     line.split_whitespace().next().context("an empty field")?.parse().context("not a number")
 }

@@ -75,6 +75,8 @@ impl Scene {
 
     /// Waits until no proxy has anything outstanding.
     pub(crate) fn settled(&self) -> Result<()> {
+        // The views are published when the API answers; a session notices within its next turn.
+        std::thread::sleep(Duration::from_millis(50));
         wait(Duration::from_secs(20), || {
             for proxy in self.client.proxies()? {
                 for (kind, status) in &proxy.types {
@@ -120,7 +122,12 @@ impl Scene {
         if self.state.mode == Mode::Loopback {
             command.args(["--proxy", &format!("http://{}:15007", member.ip)]);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().context("cannot start the load driver")
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .context("cannot start the load driver")
     }
 
     /// A request from this machine to an address of the mesh, not through anybody's own sidecar.

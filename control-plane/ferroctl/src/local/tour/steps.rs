@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use ferro_api::Figure;
 
-use super::figures::Figure;
 use super::scene::{CALLER, Report, Scene};
 use crate::local::request::{Method, send};
 
@@ -78,7 +78,16 @@ fn timeout_with_retries(scene: &Scene) -> Result<Vec<Figure>> {
     // The application takes 1 s where the policy waits 300 ms.
     let slow = scene.load(
         CALLER,
-        &["--url", "http://product:8080/who?delay=1000ms", "--requests", "20", "--concurrency", "4", "--expect-status", "504"],
+        &[
+            "--url",
+            "http://product:8080/who?delay=1000ms",
+            "--requests",
+            "20",
+            "--concurrency",
+            "4",
+            "--expect-status",
+            "504",
+        ],
     )?;
     // Half of the instances answer 503; two retries on another instance hide all of it.
     let victim = chaos(scene, "product-v2", 503)?;
@@ -113,7 +122,11 @@ fn outlier_ejection(scene: &Scene) -> Result<Vec<Figure>> {
     let (first, after) = (first?, after?);
     scene.policy("subsets")?;
     Ok(vec![
-        Figure::holds("outlier: the failing instance was met", first.status(503) > 0, format!("{} × 503", first.status(503))),
+        Figure::holds(
+            "outlier: the failing instance was met",
+            first.status(503) > 0,
+            format!("{} × 503", first.status(503)),
+        ),
         Figure::exactly("outlier: failures after its ejection", after.status(503), 0),
     ])
 }
@@ -127,7 +140,9 @@ fn through_the_gateway(scene: &Scene) -> Result<Vec<Figure>> {
 
 fn wasm_counts(scene: &Scene) -> Result<Vec<Figure>> {
     let metrics = send(Method::Get, &format!("http://{}:15020/stats/prometheus", scene.member(CALLER)?.ip))?;
-    let lines = metrics.lines().filter(|line| line.starts_with("ferro_requests_total{") && line.contains("response_class=\"2xx\""));
+    let lines = metrics
+        .lines()
+        .filter(|line| line.starts_with("ferro_requests_total{") && line.contains("response_class=\"2xx\""));
     let counted: f64 = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum();
     Ok(vec![Figure::at_least("Wasm filter: requests counted in the agent's metrics", counted as u64, 2400)])
 }
@@ -143,6 +158,7 @@ fn chaos(scene: &Scene, workload: &str, status: u16) -> Result<String> {
 /// How many `/who` requests an instance has served.
 fn served(scene: &Scene, workload: &str) -> Result<u64> {
     let member = scene.member(workload)?;
-    let stats: serde_json::Value = serde_json::from_str(&send(Method::Get, &format!("http://{}:8080/stats", member.ip))?)?;
+    let stats: serde_json::Value =
+        serde_json::from_str(&send(Method::Get, &format!("http://{}:8080/stats", member.ip))?)?;
     Ok(stats["requests"]["/who"].as_u64().unwrap_or_default())
 }

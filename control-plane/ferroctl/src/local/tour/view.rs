@@ -20,10 +20,18 @@ pub(super) fn run(scene: &Scene) -> Result<()> {
     let mut before = BTreeMap::new();
     while !interrupted.seen() {
         // One batch a second keeps figures moving without taking the machine.
-        let load = scene.load(CALLER, &["--url", "http://product:8080/who", "--requests", "200", "--concurrency", "4", "--rate", "200"])?;
+        let load = scene.load(
+            CALLER,
+            &["--url", "http://product:8080/who", "--requests", "200", "--concurrency", "4", "--rate", "200"],
+        )?;
         let counts = counts(scene);
         println!("{CLEAR}Ferromesh: {} on this machine. Ctrl-C stops it.\n", scene.folder.display());
-        println!("product, asked by {CALLER}, last 200 requests: v1 {} · v2 {} · failed {}", load.version("v1"), load.version("v2"), load.failed);
+        println!(
+            "product, asked by {CALLER}, last 200 requests: v1 {} · v2 {} · failed {}",
+            load.version("v1"),
+            load.version("v2"),
+            load.failed
+        );
         println!("\n{}", table(&["WORKLOAD", "REQUESTS/s BY CLASS"], rates(&before, &counts)));
         println!("\n{}", table(&["PROXY", "STATE"], states(scene)?));
         println!("\ntry        curl -H 'host: shop.example.com' http://{gateway}:8080/who");
@@ -61,9 +69,16 @@ fn rates(before: &Counts, now: &Counts) -> Vec<Vec<String>> {
 
 fn states(scene: &Scene) -> Result<Vec<Vec<String>>> {
     let proxies = scene.client.proxies()?;
-    Ok(proxies.iter().map(|proxy| {
-        let behind: Vec<String> =
-            proxy.types.iter().filter(|(_, status)| status.state != "SYNCED").map(|(kind, status)| format!("{kind} {}", status.state)).collect();
-        vec![proxy.name.clone(), if behind.is_empty() { "in sync".to_owned() } else { behind.join(", ") }]
-    }).collect())
+    Ok(proxies
+        .iter()
+        .map(|proxy| {
+            let behind: Vec<String> = proxy
+                .types
+                .iter()
+                .filter(|(_, status)| status.state != "SYNCED")
+                .map(|(kind, status)| format!("{kind} {}", status.state))
+                .collect();
+            vec![proxy.name.clone(), if behind.is_empty() { "in sync".to_owned() } else { behind.join(", ") }]
+        })
+        .collect())
 }

@@ -1,21 +1,22 @@
-//! What was measured, against what must hold.
+//! What was measured, against what must hold: one line a figure, for `ferroctl local tour` and the benchmarks.
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One observed figure.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Figure {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
     name: String,
     measured: String,
     bound: String,
-    pub(crate) ok: bool,
+    /// Whether it holds.
+    pub ok: bool,
 }
 
 impl Figure {
     /// A share of `total` that must lie within four standard errors of `wanted` (0 to 1).
-    pub(crate) fn share(name: impl Into<String>, hits: u64, total: u64, wanted: f64) -> Self {
+    pub fn share(name: impl Into<String>, hits: u64, total: u64, wanted: f64) -> Self {
         let total_f = total as f64;
         let margin = 4.0 * (wanted * (1.0 - wanted) / total_f.max(1.0)).sqrt();
         let share = hits as f64 / total_f.max(1.0);
@@ -28,22 +29,27 @@ impl Figure {
     }
 
     /// A count that must be exactly `wanted`.
-    pub(crate) fn exactly(name: impl Into<String>, count: u64, wanted: u64) -> Self {
+    pub fn exactly(name: impl Into<String>, count: u64, wanted: u64) -> Self {
         Self { name: name.into(), measured: count.to_string(), bound: format!("= {wanted}"), ok: count == wanted }
     }
 
     /// A value that must not exceed `limit`, both in `unit`.
-    pub(crate) fn at_most(name: impl Into<String>, value: f64, limit: f64, unit: &str) -> Self {
-        Self { name: name.into(), measured: format!("{value:.1} {unit}"), bound: format!("< {limit:.1} {unit}"), ok: value < limit }
+    pub fn at_most(name: impl Into<String>, value: f64, limit: f64, unit: &str) -> Self {
+        Self {
+            name: name.into(),
+            measured: format!("{value:.1} {unit}"),
+            bound: format!("< {limit:.1} {unit}"),
+            ok: value < limit,
+        }
     }
 
     /// A value that must reach `limit`.
-    pub(crate) fn at_least(name: impl Into<String>, value: u64, limit: u64) -> Self {
+    pub fn at_least(name: impl Into<String>, value: u64, limit: u64) -> Self {
         Self { name: name.into(), measured: value.to_string(), bound: format!("≥ {limit}"), ok: value >= limit }
     }
 
     /// A statement that must hold; `seen` says what was seen.
-    pub(crate) fn holds(name: impl Into<String>, ok: bool, seen: impl Into<String>) -> Self {
+    pub fn holds(name: impl Into<String>, ok: bool, seen: impl Into<String>) -> Self {
         Self { name: name.into(), measured: seen.into(), bound: "holds".to_owned(), ok }
     }
 }
