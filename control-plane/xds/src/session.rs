@@ -18,6 +18,7 @@ use ferro_xds_protos::Kind;
 use self::{kind_state::KindState, order::Stages, throttle::Throttle};
 use crate::{Limits, SessionStatus, Snapshot, StreamId, StreamScope, Variant, What};
 
+mod carried;
 mod delta;
 mod flight;
 mod isolate;
@@ -31,6 +32,7 @@ mod sotw;
 mod tests;
 mod throttle;
 
+pub use carried::Carried;
 pub use response::{Frames, Response};
 
 /// One stream of one client.
@@ -46,8 +48,8 @@ pub struct Session {
     opened: Instant,
     kinds: [KindState; Kind::ALL.len()],
     stages: Stages,
-    /// Clusters an earlier stream of this node was sent and never confirmed (rule 17).
-    doubtful: Vec<Arc<str>>,
+    /// What an earlier stream of this node left.
+    carried: Carried,
     throttle: Throttle,
     events: Vec<What>,
 }
@@ -67,8 +69,8 @@ pub struct Setup {
     pub salt: u64,
     /// What the client should have.
     pub snapshot: Arc<Snapshot>,
-    /// Clusters that an earlier stream of this node was sent and never confirmed (rule 17).
-    pub unconfirmed: Vec<Arc<str>>,
+    /// What the last session of this node left: [`Session::carry`].
+    pub carried: Carried,
     /// The limits.
     pub limits: Limits,
     /// When the first message came.
@@ -137,7 +139,7 @@ impl Session {
             opened: setup.now,
             kinds: Kind::ALL.map(|kind| KindState::new(kind, variant)),
             stages: Stages::new(Arc::clone(&setup.snapshot)),
-            doubtful: setup.unconfirmed,
+            carried: setup.carried,
             events: Vec::new(),
         };
         session.kind_mut(Kind::Cluster).retarget(&setup.snapshot);
@@ -167,9 +169,10 @@ impl Session {
         }
     }
 
-    /// Clusters sent and not confirmed, to be handed to the node's next session as [`Setup::unconfirmed`].
-    pub fn unconfirmed(&self) -> Vec<Arc<str>> {
-        self.kind(Kind::Cluster).unconfirmed()
+    /// What the node's next session should know of this one, at its end.
+    pub fn carry(&self) -> Carried {
+        let refused = Kind::ALL.into_iter().flat_map(|kind| self.kind(kind).refused().map(move |item| (kind, item)));
+        Carried { unconfirmed: self.kind(Kind::Cluster).unconfirmed(), refused: refused.collect() }
     }
 
     fn kind(&self, kind: Kind) -> &KindState {

@@ -98,7 +98,7 @@ impl Driver {
             scope: self.scope,
             salt: self.shared.salt,
             snapshot,
-            unconfirmed: self.shared.streams.take_doubtful(id),
+            carried: self.shared.streams.take_carried(id),
             limits: self.shared.limits.clone(),
             now: Instant::now().into_std(),
         });
@@ -171,8 +171,8 @@ impl Driver {
     }
 
     fn part(&self, node: &Arc<str>, end: &End) {
-        let unconfirmed = self.link.finish().map(|session| session.unconfirmed()).unwrap_or_default();
-        self.shared.streams.closed(self.link.stream, node, unconfirmed);
+        let carried = self.link.finish().map(|session| session.carry()).unwrap_or_default();
+        self.shared.streams.closed(self.link.stream, node, carried);
         self.link.observe(What::Closed { reason: end.closed.clone() });
     }
 }

@@ -4,12 +4,12 @@ use std::{
 };
 
 use super::link::Link;
-use crate::{SessionStatus, StreamId};
+use crate::{SessionStatus, StreamId, session::Carried};
 
-/// Nodes whose unconfirmed clusters are remembered; beyond it those of the first in order are forgotten.
-const DOUBTFUL_NODES: usize = 1024;
+/// Nodes whose refusals and doubts are remembered; beyond it those of the first in order are forgotten.
+const CARRIED_NODES: usize = 1024;
 
-/// The open streams of a server, and what closed ones left in doubt.
+/// The open streams of a server, and what closed ones left.
 #[derive(Default)]
 pub(super) struct Streams {
     state: Mutex<State>,
@@ -18,8 +18,8 @@ pub(super) struct Streams {
 #[derive(Default)]
 struct State {
     open: BTreeMap<StreamId, Weak<Link>>,
-    /// Clusters a node was sent and had not confirmed when its stream ended (rule 17).
-    doubtful: BTreeMap<Arc<str>, Vec<Arc<str>>>,
+    /// What the last session of a node left to the next.
+    carried: BTreeMap<Arc<str>, Carried>,
 }
 
 // === impl Streams ===
@@ -29,19 +29,19 @@ impl Streams {
         self.lock().open.insert(link.stream, Arc::downgrade(link));
     }
 
-    pub(super) fn closed(&self, stream: StreamId, node: &Arc<str>, unconfirmed: Vec<Arc<str>>) {
+    pub(super) fn closed(&self, stream: StreamId, node: &Arc<str>, carried: Carried) {
         let mut state = self.lock();
         state.open.remove(&stream);
-        if !unconfirmed.is_empty() {
-            state.doubtful.insert(Arc::clone(node), unconfirmed);
+        if !carried.is_empty() {
+            state.carried.insert(Arc::clone(node), carried);
         }
-        while state.doubtful.len() > DOUBTFUL_NODES {
-            state.doubtful.pop_first();
+        while state.carried.len() > CARRIED_NODES {
+            state.carried.pop_first();
         }
     }
 
-    pub(super) fn take_doubtful(&self, node: &str) -> Vec<Arc<str>> {
-        self.lock().doubtful.remove(node).unwrap_or_default()
+    pub(super) fn take_carried(&self, node: &str) -> Carried {
+        self.lock().carried.remove(node).unwrap_or_default()
     }
 
     pub(super) fn statuses(&self) -> Vec<SessionStatus> {

@@ -23,6 +23,16 @@ pub(crate) struct Change {
     pub(crate) before: Held,
     /// What it was sent; `None` is a removal.
     pub(crate) version: Option<Arc<str>>,
+    pub(crate) role: Role,
+}
+
+/// Why a name is in a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The client is to have it, or is to lose it.
+    Content,
+    /// It frees the client of something it refused (M5): says again what it has.
+    Cure,
 }
 
 /// A response the client has not answered yet.
@@ -53,6 +63,7 @@ impl Held {
 impl InFlight {
     /// The changes that gave the client a resource it had nothing of before.
     pub(crate) fn added(&self) -> impl Iterator<Item = &Change> {
-        self.changes.iter().filter(|change| change.version.is_some() && !change.before.something())
+        let content = self.changes.iter().filter(|change| change.role == Role::Content);
+        content.filter(|change| change.version.is_some() && !change.before.something())
     }
 }

@@ -44,6 +44,11 @@ impl Isolation {
         guilty
     }
 
+    /// Each of these is to go alone: Envoy refuses a bad cluster at once then, and silently only beside others (M5).
+    pub(crate) fn try_alone(&mut self, names: &[Arc<str>]) {
+        self.groups.extend(names.iter().map(|name| BTreeSet::from([Arc::clone(name)])));
+    }
+
     /// The client accepted a response.
     pub(crate) fn accepted(&mut self) {
         if self.groups.is_empty() {

@@ -10,7 +10,7 @@ use super::{
     isolate::Isolation,
     placeholder::placeholder,
 };
-use crate::{Interest, Item, KindStatus, Lookup, Nack, Sent, Snapshot, Variant, status::LISTED};
+use crate::{Interest, KindStatus, Lookup, Nack, Sent, Snapshot, Variant, status::LISTED};
 
 mod answer;
 mod compose;
@@ -45,11 +45,15 @@ pub(super) struct KindState {
     behind: BTreeMap<Arc<str>, Held>,
     dirty: BTreeSet<Arc<str>>,
     departed: BTreeSet<Arc<str>>,
-    /// State of the world, CDS and LDS: what the client has of names whose newest state it does not have. Such lists
-    /// delete by leaving out, so they name this where the newest state is refused (rule 13) or not due yet (rule 39).
+    /// What the client has of names whose newest state it does not have. Full lists (CDS and LDS in state of the world)
+    /// delete by leaving out, so they name this where the newest state is refused (rule 13) or not due yet (rule 39); a
+    /// refused change to a cluster is cured with it.
     lingering: BTreeMap<Arc<str>, Resource>,
     /// Name and version of what the client refused: not sent again until it changes (rule 13).
     rejected: BTreeMap<Arc<str>, Arc<str>>,
+    /// Clusters the client refused. Envoy may keep such a cluster warming, and then answers no later CDS response that
+    /// brings a new one until the first is removed or repaired (M5): the next response does so.
+    tainted: BTreeSet<Arc<str>>,
     /// A full response the client refused without saying what for.
     rejected_digest: Option<u128>,
     isolation: Isolation,
@@ -109,6 +113,7 @@ impl KindState {
             departed: BTreeSet::new(),
             lingering: BTreeMap::new(),
             rejected: BTreeMap::new(),
+            tainted: BTreeSet::new(),
             rejected_digest: None,
             isolation: Isolation::default(),
             in_flight: None,
@@ -182,6 +187,7 @@ impl KindState {
         for name in Snapshot::changed(self.kind, &before, next) {
             self.touch(name, &before);
         }
+        self.forget_old_refusals();
         if !before.answered(self.kind) && next.answered(self.kind) {
             self.dirty.extend(self.behind.keys().cloned());
         }
@@ -193,7 +199,7 @@ impl KindState {
             return;
         }
         let held = before.get(self.kind, &name);
-        if let Some(resource) = held.filter(|_| self.full()) {
+        if let Some(resource) = held.filter(|_| self.full() || self.kind == Kind::Cluster) {
             self.lingering.entry(Arc::clone(&name)).or_insert_with(|| resource.clone());
         }
         self.behind
@@ -269,14 +275,10 @@ impl KindState {
                 nonce: Arc::clone(&refused.nonce),
                 message: message.clone(),
                 at: refused.at,
-                items: self.held_back().take(LISTED).collect(),
+                items: self.refused().take(LISTED).collect(),
             }),
             stale_count: stale.len(),
             stale: stale.into_iter().take(LISTED).collect(),
         })
-    }
-
-    fn held_back(&self) -> impl Iterator<Item = Item> {
-        self.rejected.iter().map(|(name, version)| Item { name: Arc::clone(name), version: Some(Arc::clone(version)) })
     }
 }

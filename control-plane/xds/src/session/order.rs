@@ -134,8 +134,11 @@ impl Session {
     /// The first request of a kind came. A client that says it has nothing of CDS has no routes to break either, so
     /// what it asks for next need not wait for its clusters.
     pub(super) fn on_first_request(&mut self, kind: Kind, holds_something: bool) {
-        if kind == Kind::Cluster && !holds_something && self.stages.back.is_none() {
-            self.set_back(Arc::clone(&self.stages.latest));
+        let refused = self.carried.take_refused(kind);
+        if holds_something {
+            self.kind_mut(kind).quarantine(refused);
+        } else if kind == Kind::Cluster && self.stages.back.is_none() {
+            self.set_back(Arc::clone(&self.stages.front));
         }
     }
 
@@ -164,16 +167,18 @@ impl Session {
         let clusters = self.kind(Kind::Cluster);
         let silent = !clusters.active() && !clusters.waits();
         let possible = self.variant == Variant::Delta && self.scope == StreamScope::Aggregated;
-        possible && silent && !self.doubtful.is_empty()
+        possible && silent && !self.carried.unconfirmed.is_empty()
     }
 
-    /// Tells a client that came back without asking for CDS to drop what it never confirmed (rule 17, M5).
+    /// Tells a client that came back without asking for CDS to drop what it never confirmed (rule 17, M5). Freed, it asks,
+    /// and gets each of them once more, alone.
     fn take_back_doubtful(&mut self, now: Instant) -> Option<Response> {
         if !(self.stages.waited_for_cds && self.doubts()) {
             return None;
         }
-        let names = mem::take(&mut self.doubtful);
+        let names = mem::take(&mut self.carried.unconfirmed);
         let draft = Draft::removing(&names);
+        self.kind_mut(Kind::Cluster).try_alone(&names);
         self.events.push(What::Suspected { kind: Kind::Cluster, names });
         Some(self.launch(Kind::Cluster, draft, now))
     }

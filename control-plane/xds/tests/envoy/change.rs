@@ -1,19 +1,15 @@
 //! Changes under way: M3, M7, M8, M11.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use anyhow::Context;
-use ferro_testkit::envoy::{Backend, XdsVariant, get};
-use ferro_xds::{Limits, What};
+use ferro_testkit::envoy::{Backend, Bootstrap, Envoy, XdsVariant, get};
+use ferro_xds::What;
 use ferro_xds_protos::Kind;
 
 use crate::{
+    load::Load,
+    proxy::Proxy,
     resources::{cluster, endpoints, gone, route},
     rig::{PROMPT, Rig, VARIANTS},
 };
@@ -81,22 +77,10 @@ async fn m8_switching_routes_between_clusters_under_load_fails_no_request() -> a
 #[tokio::test]
 async fn m11_an_envoy_that_comes_back_is_sent_what_changed_and_nothing_else() -> anyhow::Result<()> {
     let backend = Backend::start("one").await?;
-    let limits = Limits { drain: Duration::ZERO, ..Limits::default() };
-    let mut rig = Rig::start(limits, []).await?;
-    let backends = [backend.address()];
-    let port = rig.port;
-    rig.view.apply([
-        cluster("c1", 1),
-        cluster("c2", 1),
-        endpoints("c1", &backends),
-        endpoints("c2", &backends),
-        crate::resources::listener("l", port, "r"),
-        route("r", "c1"),
-    ]);
+    let mut rig = Rig::with_backend(&backend).await?;
+    rig.view.apply([cluster("c2", 1), endpoints("c2", &[backend.address()])]);
     let proxy = Proxy::start(&rig.address).await?;
-    let mut bootstrap = ferro_testkit::envoy::Bootstrap::new(proxy.address.clone(), XdsVariant::Delta);
-    bootstrap.node.push('1');
-    let envoy = ferro_testkit::envoy::Envoy::start(&bootstrap).await?;
+    let envoy = Envoy::start(&Bootstrap::new(proxy.address().clone(), XdsVariant::Delta)).await?;
     envoy.until_serves(rig.traffic(), "/", 200).await?;
     rig.history();
     proxy.cut();
@@ -107,67 +91,4 @@ async fn m11_an_envoy_that_comes_back_is_sent_what_changed_and_nothing_else() ->
     assert!(sent.is_empty(), "{sent:?}");
     assert_eq!(get(rig.traffic(), "/").await?.status, 200);
     Ok(())
-}
-
-/// Requests one after the other, on connections of their own, until stopped.
-struct Load {
-    stop: Arc<AtomicBool>,
-    failed: Arc<AtomicU64>,
-    task: tokio::task::JoinHandle<u64>,
-}
-
-impl Load {
-    fn start(address: std::net::SocketAddr) -> Self {
-        let (stop, failed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let (stopped, failures) = (Arc::clone(&stop), Arc::clone(&failed));
-        let task = tokio::spawn(async move {
-            let mut sent = 0;
-            while !stopped.load(Ordering::Relaxed) {
-                let status = get(address, "/").await.map(|reply| reply.status);
-                failures.fetch_add(u64::from(!matches!(status, Ok(200))), Ordering::Relaxed);
-                sent += 1;
-            }
-            sent
-        });
-        Self { stop, failed, task }
-    }
-
-    async fn stop(self) -> (u64, u64) {
-        self.stop.store(true, Ordering::Relaxed);
-        let sent = self.task.await.unwrap_or_default();
-        (sent, self.failed.load(Ordering::Relaxed))
-    }
-}
-
-/// A TCP relay whose connections can be cut.
-struct Proxy {
-    address: ferro_testkit::ads::Address,
-    cut: tokio::sync::watch::Sender<u64>,
-}
-
-impl Proxy {
-    async fn start(to: &ferro_testkit::ads::Address) -> anyhow::Result<Self> {
-        let ferro_testkit::ads::Address::Tcp(upstream) = to.clone() else { anyhow::bail!("not a TCP address") };
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
-        let address = ferro_testkit::ads::Address::Tcp(listener.local_addr()?.to_string());
-        let cut = tokio::sync::watch::Sender::new(0);
-        let cuts = cut.clone();
-        tokio::spawn(async move {
-            while let Ok((mut client, _)) = listener.accept().await {
-                let (upstream, mut cut) = (upstream.clone(), cuts.subscribe());
-                tokio::spawn(async move {
-                    let Ok(mut server) = tokio::net::TcpStream::connect(upstream).await else { return };
-                    tokio::select! {
-                        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
-                        _ = cut.changed() => {}
-                    }
-                });
-            }
-        });
-        Ok(Self { address, cut })
-    }
-
-    fn cut(&self) {
-        self.cut.send_modify(|cuts| *cuts += 1);
-    }
 }

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use ferro_testkit::envoy::{Backend, Envoy, XdsVariant, get, request};
+use ferro_testkit::envoy::{Backend, Bootstrap, Envoy, XdsVariant, free_port, request};
 use ferro_xds::{Limits, What};
 use ferro_xds_protos::Kind;
 
 use crate::{
+    proxy::Proxy,
     resources::{cluster, endpoints, gone, listener, route_with_vhds, virtual_host},
     rig::{PROMPT, Rig},
 };
 
-/// An Envoy that serves `a.test` by VHDS, beside many hosts nobody asks for.
-async fn start(backend: &Backend) -> anyhow::Result<(Rig, Envoy)> {
+/// A rig that serves `a.test` by VHDS, beside many hosts nobody asks for.
+async fn rig(backend: &Backend) -> anyhow::Result<Rig> {
     let rig = Rig::start(Limits::default(), []).await?;
     rig.view.apply([
         cluster("c1", 1),
@@ -22,6 +23,12 @@ async fn start(backend: &Backend) -> anyhow::Result<(Rig, Envoy)> {
         virtual_host("r", "a", "a.test", "c1"),
     ]);
     rig.view.apply((0..1000).map(|index| virtual_host("r", &format!("h{index}"), &format!("h{index}.test"), "c1")));
+    Ok(rig)
+}
+
+/// The rig, and an Envoy that serves by it.
+async fn start(backend: &Backend) -> anyhow::Result<(Rig, Envoy)> {
+    let rig = rig(backend).await?;
     let envoy = rig.envoy(XdsVariant::Delta).await?;
     until_host(&rig, "a.test", 200).await?;
     Ok((rig, envoy))
@@ -43,9 +50,12 @@ async fn m15_one_changed_host_of_a_thousand_costs_less_than_a_kilobyte() -> anyh
     let (mut rig, _envoy) = start(&backend).await?;
     rig.history();
     rig.view.apply([virtual_host("r", "h7", "renamed.test", "c1")]);
-    rig.accepted(Kind::VirtualHost, "r/h7").await.ok();
-    until_host(&rig, "renamed.test", 200).await?;
-    Ok(())
+    let sent = |what: &What| matches!(what, What::Sent { kind: Kind::VirtualHost, .. });
+    let (sent, _) = rig.next_event("a sent host", sent).await?;
+    let What::Sent { bytes, items, .. } = sent else { anyhow::bail!("not a sent host") };
+    assert_eq!(items.iter().map(|item| &*item.name).collect::<Vec<_>>(), ["r/h7"]);
+    assert!(bytes < 1000, "{bytes} bytes");
+    until_host(&rig, "renamed.test", 200).await
 }
 
 #[tokio::test]
@@ -82,7 +92,7 @@ async fn m15_a_replaced_route_configuration_keeps_its_hosts_without_their_being_
 async fn m15_hosts_of_a_new_route_configuration_open_its_listener_at_once() -> anyhow::Result<()> {
     let backend = Backend::start("one").await?;
     let (rig, envoy) = start(&backend).await?;
-    let port = ferro_testkit::envoy::free_port()?;
+    let port = free_port()?;
     rig.view.apply([listener("m", port, "s"), route_with_vhds("s", 1), virtual_host("s", "all", "*", "c1")]);
     let took = envoy.until_serves(([127, 0, 0, 1], port).into(), "/", 200).await?;
     assert!(took < PROMPT, "{took:?}");
@@ -100,11 +110,23 @@ async fn m15_a_renamed_host_is_served_under_its_new_name_only() -> anyhow::Resul
 }
 
 #[tokio::test]
-async fn m15_hosts_survive_the_loss_of_the_stream() -> anyhow::Result<()> {
+async fn m15_hosts_survive_the_loss_of_the_stream_and_change_on_the_next() -> anyhow::Result<()> {
     let backend = Backend::start("one").await?;
-    let (rig, _envoy) = start(&backend).await?;
-    drop(rig.view.clone());
-    assert_eq!(get(rig.traffic(), "/").await?.status, 404);
+    let mut rig = rig(&backend).await?;
+    let proxy = Proxy::start(&rig.address).await?;
+    let _envoy = Envoy::start(&Bootstrap::new(proxy.address().clone(), XdsVariant::Delta)).await?;
+    until_host(&rig, "a.test", 200).await?;
+    rig.history();
+    proxy.cut();
+    rig.next_event("end of the stream", |what| matches!(what, What::Closed { .. })).await?;
+    assert_eq!(request(rig.traffic(), "a.test", "/").await?.status, 200);
+    rig.view.apply([virtual_host("r", "h7", "renamed.test", "c1")]);
+    until_host(&rig, "renamed.test", 200).await?;
+    let sent = rig.history().into_iter().filter_map(|what| match what {
+        What::Sent { items, .. } => Some(items.len()),
+        _ => None,
+    });
+    assert_eq!(sent.sum::<usize>(), 1, "only the changed host is sent on the new stream");
     assert_eq!(request(rig.traffic(), "a.test", "/").await?.status, 200);
     Ok(())
 }

@@ -4,6 +4,8 @@
 mod boot;
 mod change;
 mod hosts;
+mod load;
+mod proxy;
 mod refusal;
 mod resources;
 mod rig;

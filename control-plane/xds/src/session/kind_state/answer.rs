@@ -6,13 +6,13 @@ use std::{
     time::Instant,
 };
 
-use ferro_xds_protos::envoy::google::rpc::Status;
+use ferro_xds_protos::{Kind, envoy::google::rpc::Status};
 
 use super::{Answered, KindState, Reply};
 use crate::{
-    Sent,
+    Item, Sent,
     session::{
-        flight::{Change, Held, InFlight},
+        flight::{Change, Held, InFlight, Role},
         isolate::mentions,
     },
 };
@@ -76,19 +76,50 @@ impl KindState {
         names
     }
 
-    /// What was sent and neither accepted nor refused.
+    /// What was added and neither accepted nor refused.
     pub(in crate::session) fn unconfirmed(&self) -> Vec<Arc<str>> {
         let flights = self.in_flight.iter().chain(&self.superseded);
         let names: BTreeSet<_> = flights.flat_map(InFlight::added).map(|change| Arc::clone(&change.name)).collect();
         names.into_iter().collect()
     }
 
+    /// What the client refused, and would be sent if it had not.
+    pub(in crate::session) fn refused(&self) -> impl Iterator<Item = Item> {
+        let item = |(name, version): (&Arc<str>, &Arc<str>)| Item {
+            name: Arc::clone(name),
+            version: Some(Arc::clone(version)),
+        };
+        self.rejected.iter().map(item)
+    }
+
+    /// These are not to be sent until they change.
+    pub(in crate::session) fn quarantine(&mut self, items: Vec<Item>) {
+        let held_back = items.into_iter().filter_map(|item| Some((item.name, item.version?)));
+        self.rejected.extend(held_back);
+        self.forget_old_refusals();
+    }
+
+    /// Each of these is to go in a response of its own.
+    pub(in crate::session) fn try_alone(&mut self, names: &[Arc<str>]) {
+        self.isolation.try_alone(names);
+    }
+
+    /// Refusals of what is gone or has changed matter no more.
+    pub(super) fn forget_old_refusals(&mut self) {
+        let Some(target) = &self.target else { return };
+        let kind = self.kind;
+        self.rejected.retain(|name, version| target.get(kind, name).is_some_and(|found| found.version() == version));
+        self.tainted.retain(|name| self.rejected.contains_key(name));
+    }
+
     fn accept(&mut self, flight: &InFlight, now: Instant) -> Vec<Arc<str>> {
-        for change in &flight.changes {
-            if change.version.is_some() {
+        for change in flight.changes.iter().filter(|change| change.role == Role::Content) {
+            if self.rejected.get(&change.name) == change.version.as_ref() {
                 self.rejected.remove(&change.name);
             }
-            self.lingering.remove(&change.name);
+            if !self.behind.contains_key(&change.name) {
+                self.lingering.remove(&change.name);
+            }
         }
         self.rejected_digest = None;
         self.isolation.accepted();
@@ -102,13 +133,16 @@ impl KindState {
     /// Returns the names held back until they change.
     fn refuse(&mut self, flight: &InFlight, status: &Status, now: Instant) -> Vec<Arc<str>> {
         self.record_refusal(flight, status, now);
-        let sent: Vec<_> = flight.changes.iter().filter(|change| change.version.is_some()).collect();
+        let (content, cures) = flight.changes.iter().partition::<Vec<_>, _>(|change| change.role == Role::Content);
+        self.tainted.extend(cures.into_iter().map(|change| Arc::clone(&change.name)));
+        self.forget_old_refusals();
+        let sent: Vec<_> = content.iter().copied().filter(|change| change.version.is_some()).collect();
         let names: Vec<_> = sent.iter().map(|change| Arc::clone(&change.name)).collect();
         // Refusing removals alone makes no sense; saying them again would only be refused again.
         if names.is_empty() && flight.full_digest.is_none() {
             return Vec::new();
         }
-        flight.changes.iter().for_each(|change| self.restore(change));
+        content.into_iter().for_each(|change| self.restore(change));
         let guilty: BTreeSet<_> = if let Some(digest) = flight.full_digest {
             let named: BTreeSet<_> = names.into_iter().filter(|name| mentions(&status.message, name)).collect();
             self.rejected_digest = named.is_empty().then_some(digest);
@@ -152,8 +186,10 @@ impl KindState {
     }
 
     fn hold_back(&mut self, change: &Change) {
-        if let Some(version) = change.version.as_ref().filter(|_| self.wants(&change.name)) {
-            self.rejected.insert(Arc::clone(&change.name), Arc::clone(version));
+        let Some(version) = change.version.as_ref().filter(|_| self.wants(&change.name)) else { return };
+        self.rejected.insert(Arc::clone(&change.name), Arc::clone(version));
+        if self.kind == Kind::Cluster {
+            self.tainted.insert(Arc::clone(&change.name));
         }
     }
 

@@ -8,7 +8,7 @@ use super::{KindState, placeholder};
 use crate::{
     Item, Lookup, Sent, Variant,
     session::{
-        flight::{Change, Held, InFlight},
+        flight::{Change, Held, InFlight, Role},
         response::Response,
     },
     snapshot::{entry_digest, version_of},
@@ -74,26 +74,50 @@ impl KindState {
 
     fn compose_changes(&mut self, rules: &Rules<'_>) -> Option<Draft> {
         let mut draft = Draft::default();
+        self.compose_group(rules, &mut draft);
+        if draft.changes.is_empty() {
+            while draft.bytes < rules.budget {
+                let Some(name) = self.dirty.pop_first() else { break };
+                self.compose_name(&name, rules, &mut draft);
+            }
+        }
+        self.cure_tainted(&mut draft);
+        Some(draft)
+    }
+
+    /// While the guilty part of a refused response is searched for, its pieces go one after the other.
+    fn compose_group(&mut self, rules: &Rules<'_>, draft: &mut Draft) {
         while let Some(mut group) = self.isolation.next_group() {
-            while let Some(name) = group.pop_first() {
-                if draft.bytes >= rules.budget {
-                    group.insert(name);
-                    break;
-                }
+            while draft.bytes < rules.budget {
+                let Some(name) = group.pop_first() else { break };
                 if self.dirty.remove(&name) {
-                    self.compose_name(&name, rules, &mut draft);
+                    self.compose_name(&name, rules, draft);
                 }
             }
             self.isolation.put_back(group);
             if !draft.changes.is_empty() {
-                return Some(draft);
+                return;
             }
         }
-        while draft.bytes < rules.budget {
-            let Some(name) = self.dirty.pop_first() else { break };
-            self.compose_name(&name, rules, &mut draft);
+    }
+
+    /// Along with whatever else is sent, has the client drop clusters it refused, or go back to those it has.
+    fn cure_tainted(&mut self, draft: &mut Draft) {
+        if draft.changes.is_empty() {
+            return;
         }
-        Some(draft)
+        for name in mem::take(&mut self.tainted) {
+            if draft.changes.iter().any(|change| change.name == name) {
+                continue;
+            }
+            let held = self.behind.get(&name).cloned().unwrap_or(Held::Nothing);
+            match self.lingering.get(&name) {
+                Some(last_good) if held.something() => draft.send(&name, held, last_good.clone(), Role::Cure),
+                _ if !held.something() => draft.remove(&name, held, Role::Cure),
+                // What it has came from another stream and is not at hand.
+                _ => {}
+            }
+        }
     }
 
     fn compose_name(&mut self, name: &Arc<str>, rules: &Rules<'_>, draft: &mut Draft) {
@@ -103,14 +127,22 @@ impl KindState {
                 self.behind.remove(name);
             }
             Step::Send(resource) => {
-                draft.send(name, self.behind.remove(name), resource);
+                let held = held.clone();
+                self.behind.remove(name);
+                draft.send(name, held, resource, Role::Content);
             }
             Step::Remove if self.variant == Variant::Sotw => {
                 // Rule 31: these kinds cannot delete in state of the world.
                 self.behind.remove(name);
             }
-            Step::Remove => draft.remove(name, self.behind.remove(name)),
-            Step::TakeBack => draft.remove(name, self.behind.insert(Arc::clone(name), Held::Nothing)),
+            Step::Remove => {
+                draft.remove(name, held.clone(), Role::Content);
+                self.behind.remove(name);
+            }
+            Step::TakeBack => {
+                draft.remove(name, held.clone(), Role::Content);
+                self.behind.insert(Arc::clone(name), Held::Nothing);
+            }
             Step::RemoveLater => {
                 self.departed.insert(Arc::clone(name));
             }
@@ -170,7 +202,7 @@ impl KindState {
                     continue;
                 }
             };
-            draft.changes.push(Change { name: Arc::clone(name), before: held.clone(), version });
+            draft.changes.push(Change { name: Arc::clone(name), before: held.clone(), version, role: Role::Content });
             outcome.push((Arc::clone(name), step));
         }
         let departed: BTreeSet<_> = outcome
@@ -184,7 +216,20 @@ impl KindState {
         }
         self.commit_full(outcome);
         self.departed = departed;
+        draft.changes.extend(self.cured());
         Some(draft)
+    }
+
+    /// What a full list cures by listing it as the client has it, or by leaving it out.
+    fn cured(&mut self) -> Vec<Change> {
+        let tainted = mem::take(&mut self.tainted);
+        let last_good = tainted.into_iter().filter_map(|name| self.last_good(&name).cloned());
+        let cure = |resource: Resource| {
+            let version = Arc::clone(resource.version());
+            let before = Held::Version(Arc::clone(&version));
+            Change { name: Arc::clone(resource.name()), before, version: Some(version), role: Role::Cure }
+        };
+        last_good.map(cure).collect()
     }
 
     /// Lists what the client should have; of what it refused, the version it has; and what must not leave yet.
@@ -256,7 +301,7 @@ impl Draft {
     /// A draft that only removes names.
     pub(in crate::session) fn removing(names: &[Arc<str>]) -> Self {
         let mut draft = Self::default();
-        names.iter().for_each(|name| draft.remove(name, Some(Held::Again)));
+        names.iter().for_each(|name| draft.remove(name, Held::Again, Role::Content));
         draft
     }
 
@@ -270,16 +315,16 @@ impl Draft {
         found.chain(gone.map(|change| Item { name: Arc::clone(&change.name), version: None })).collect()
     }
 
-    fn send(&mut self, name: &Arc<str>, before: Option<Held>, resource: Resource) {
+    fn send(&mut self, name: &Arc<str>, before: Held, resource: Resource, role: Role) {
         self.bytes += resource.delta_frame().len();
         let version = Some(Arc::clone(resource.version()));
-        self.changes.push(Change { name: Arc::clone(name), before: before.unwrap_or(Held::Nothing), version });
+        self.changes.push(Change { name: Arc::clone(name), before, version, role });
         self.resources.push(resource);
     }
 
-    fn remove(&mut self, name: &Arc<str>, before: Option<Held>) {
+    fn remove(&mut self, name: &Arc<str>, before: Held, role: Role) {
         self.bytes += name.len();
-        self.changes.push(Change { name: Arc::clone(name), before: before.unwrap_or(Held::Nothing), version: None });
+        self.changes.push(Change { name: Arc::clone(name), before, version: None, role });
         self.removed.push(Arc::clone(name));
     }
 }
