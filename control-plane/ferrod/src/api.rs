@@ -39,7 +39,7 @@ pub struct Api {
 pub(crate) struct Failure(StatusCode, Refusal);
 
 impl Failure {
-    pub(crate) fn new(status: StatusCode, error: impl ToString) -> Self {
+    pub(crate) fn new(status: StatusCode, error: &impl ToString) -> Self {
         Self(status, Refusal { error: error.to_string(), diagnostics: Vec::new() })
     }
 }
@@ -105,7 +105,7 @@ async fn filter_reload(
     Query(FilterReload { ms }): Query<FilterReload>,
 ) -> Result<StatusCode, Failure> {
     if !(10..=60_000).contains(&ms) {
-        return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, format!("ms={ms}: wanted 10 to 60000")));
+        return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, &format!("ms={ms}: wanted 10 to 60000")));
     }
     api.control.set_filter_reload(std::time::Duration::from_millis(ms));
     Ok(StatusCode::NO_CONTENT)

@@ -164,7 +164,12 @@ impl Pipeline {
                 || touched.contains(&connected.views.outbound)
                 || touched.contains(&connected.views.local)
         });
-        concerned.map(|(_, connected)| connected.snapshots.send_replace(Some(self.snapshot(&connected.views)))).count()
+        let mut woken = 0;
+        for (_, connected) in concerned {
+            connected.snapshots.send_replace(Some(self.snapshot(&connected.views)));
+            woken += 1;
+        }
+        woken
     }
 
     fn join(&mut self, views: &Views) {

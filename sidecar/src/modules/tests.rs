@@ -70,6 +70,7 @@ fn a_damaged_file_is_not_handed_out() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a crash drops nothing")]
 fn a_fetch_that_was_cut_off_by_a_crash_is_cleared_away() {
     let folder = folder();
     let modules = open(&folder);

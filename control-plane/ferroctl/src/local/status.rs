@@ -21,7 +21,7 @@ pub(crate) fn print(folder: &Path, state: &State) -> Result<()> {
             );
         }
         Mode::Netns => {
-            println!("an app     ip netns exec <namespace> <command> runs beside it; its traffic and DNS are captured")
+            println!("an app     ip netns exec <namespace> <command> runs beside it; its traffic and DNS are captured");
         }
     }
     Ok(())

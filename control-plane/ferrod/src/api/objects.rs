@@ -58,11 +58,11 @@ fn expected(resource_version: Option<u64>) -> Expected {
 async fn commit(api: &Api, edits: Vec<Edit>, dry_run: bool) -> Result<Committed, Failure> {
     let transaction = Transaction { author: "api".to_owned(), expected: None, edits };
     if dry_run {
-        return api.store.check(&transaction).map_err(|conflict| Failure::new(StatusCode::CONFLICT, conflict));
+        return api.store.check(&transaction).map_err(|conflict| Failure::new(StatusCode::CONFLICT, &conflict));
     }
     let committed = api.store.commit(transaction).await.map_err(|error| match error {
-        CommitError::Conflict(conflict) => Failure::new(StatusCode::CONFLICT, conflict),
-        other => Failure::new(StatusCode::INTERNAL_SERVER_ERROR, other),
+        CommitError::Conflict(conflict) => Failure::new(StatusCode::CONFLICT, &conflict),
+        other => Failure::new(StatusCode::INTERNAL_SERVER_ERROR, &other),
     })?;
     let mut served = api.control.served();
     // The sender lives as long as the API does.
@@ -130,7 +130,7 @@ fn view(key: &ObjectKey, stored: &Stored) -> Object {
 type Named = Path<(String, String, String)>;
 
 fn key(Path((kind, namespace, name)): Named) -> Result<ObjectKey, Failure> {
-    let kind: ObjectKind = kind.parse().map_err(|error| Failure::new(StatusCode::NOT_FOUND, error))?;
+    let kind: ObjectKind = kind.parse().map_err(|error| Failure::new(StatusCode::NOT_FOUND, &error))?;
     let namespace = if namespace == "-" { String::new() } else { namespace };
     Ok(ObjectKey::new(kind, namespace, name))
 }
@@ -138,7 +138,8 @@ fn key(Path((kind, namespace, name)): Named) -> Result<ObjectKey, Failure> {
 pub(super) async fn one(State(api): State<Api>, path: Named) -> Result<Json<Object>, Failure> {
     let key = key(path)?;
     let snapshot = api.store.snapshot();
-    let stored = snapshot.get(&key).ok_or_else(|| Failure::new(StatusCode::NOT_FOUND, format!("there is no {key}")))?;
+    let stored =
+        snapshot.get(&key).ok_or_else(|| Failure::new(StatusCode::NOT_FOUND, &format!("there is no {key}")))?;
     Ok(Json(view(&key, stored)))
 }
 
@@ -155,7 +156,7 @@ pub(super) async fn delete(
 ) -> Result<Json<ApplyResponse>, Failure> {
     let key = key(path)?;
     if api.store.snapshot().get(&key).is_none() {
-        return Err(Failure::new(StatusCode::NOT_FOUND, format!("there is no {key}")));
+        return Err(Failure::new(StatusCode::NOT_FOUND, &format!("there is no {key}")));
     }
     let object = key.to_string();
     let edit = Edit { owner: Owner::Api, expected: expected(options.resource_version), action: Action::Delete(key) };
@@ -166,11 +167,11 @@ pub(super) async fn delete(
 
 pub(super) async fn revisions(State(api): State<Api>) -> Result<Json<Vec<Revision>>, Failure> {
     let history =
-        api.store.history(HISTORY).await.map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error))?;
-    Ok(Json(history.into_iter().map(revision).collect()))
+        api.store.history(HISTORY).await.map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, &error))?;
+    Ok(Json(history.iter().map(revision).collect()))
 }
 
-fn revision(record: RevisionRecord) -> Revision {
+fn revision(record: &RevisionRecord) -> Revision {
     let changes = record.changes.iter().map(|change| {
         let verb = if change.after.is_some() { "applied" } else { "deleted" };
         format!("{verb} {}", change.name)

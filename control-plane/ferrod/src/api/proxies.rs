@@ -39,7 +39,7 @@ pub(super) async fn config_dump(State(api): State<Api>, Query(which): Query<Whic
     let sessions = api.xds.statuses();
     let stream = sessions.iter().find(|session| is(&session.node, &which.proxy_id)).map(|session| session.stream);
     let Some(snapshot) = stream.and_then(|stream| api.control.snapshot_of(stream)) else {
-        return Err(Failure::new(StatusCode::NOT_FOUND, format!("no connected proxy `{}`", which.proxy_id)));
+        return Err(Failure::new(StatusCode::NOT_FOUND, &format!("no connected proxy `{}`", which.proxy_id)));
     };
     let dump: serde_json::Map<String, Value> = Kind::ALL
         .into_iter()

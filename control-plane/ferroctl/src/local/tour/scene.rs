@@ -131,7 +131,7 @@ impl Scene {
     }
 
     /// A request from this machine to an address of the mesh, not through anybody's own sidecar.
-    pub(crate) fn from_outside(&self, arguments: &[&str]) -> Result<Report> {
+    pub(crate) fn load_from_outside(&self, arguments: &[&str]) -> Result<Report> {
         let mut command = Command::new(&self.driver);
         command.arg("load").args(arguments).arg("--json").stdin(Stdio::null()).stdout(Stdio::piped());
         finish(command.spawn()?)

@@ -134,7 +134,7 @@ fn outlier_ejection(scene: &Scene) -> Result<Vec<Figure>> {
 fn through_the_gateway(scene: &Scene) -> Result<Vec<Figure>> {
     let gateway = scene.member("ingress")?.ip;
     let url = format!("http://{gateway}:8080/who");
-    let report = scene.from_outside(&["--url", &url, "--header", "host=shop.example.com", "--requests", "200"])?;
+    let report = scene.load_from_outside(&["--url", &url, "--header", "host=shop.example.com", "--requests", "200"])?;
     Ok(vec![Figure::share("gateway: requests from outside answered", report.status(200), report.requests, 1.0)])
 }
 
