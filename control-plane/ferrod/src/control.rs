@@ -219,11 +219,11 @@ impl Source for ControlSource {
                 self.0.lock().timeline.note_sent(bytes, micros());
             }
             What::Acked { .. } => self.0.lock().timeline.note_answered(micros()),
-            What::Nacked { kind, status, items, .. } => {
+            What::Nacked { kind, status, held_back, .. } => {
                 self.0.lock().timeline.note_answered(micros());
                 metrics.rejects.with_label_values(&[kind.short()]).inc();
-                let names: Vec<&str> = items.iter().map(|item| &*item.name).take(10).collect();
-                warn!(node = %event.node, kind = kind.short(), ?names, reason = %status.message, "refused by the proxy; held back until it changes");
+                let names: Vec<&str> = held_back.iter().map(|name| &**name).take(10).collect();
+                warn!(node = %event.node, kind = kind.short(), ?names, reason = %status.message, "refused by the proxy; held back until changed");
             }
             What::Suspected { kind, names } => {
                 warn!(node = %event.node, kind = kind.short(), ?names, "neither accepted nor refused in time; taken back from this proxy");

@@ -35,15 +35,18 @@ pub(crate) fn proxy(status: &SessionStatus, node: &Node, snapshot: &Snapshot, no
 fn of_type(status: &KindStatus, snapshot: &Snapshot) -> TypeStatus {
     let nonce = |sent: &Option<ferro_xds::Sent>| sent.as_ref().map(|sent| sent.nonce.to_string()).unwrap_or_default();
     let (sent, acked) = (nonce(&status.sent), nonce(&status.acked));
+    let resources = if status.wildcard { snapshot.len(status.kind) } else { status.subscribed };
     let state = match (&status.nack, &status.sent) {
         (Some(_), _) => "NACKED",
-        (None, None) if status.stale_count == 0 => "NOT SENT",
+        (None, None) if status.stale_count == 0 && resources == 0 => "NOT SENT",
+        // A proxy that came back with everything it should have is in sync although nothing was sent to it.
+        (None, None) if status.stale_count == 0 => "SYNCED",
         (None, Some(_)) if sent == acked && status.stale_count == 0 => "SYNCED",
         _ => "STALE",
     };
     TypeStatus {
         state: state.to_owned(),
-        resources: if status.wildcard { snapshot.len(status.kind) } else { status.subscribed },
+        resources,
         sent,
         acked,
         nack: status.nack.as_ref().map(|nack| nack.message.clone()),

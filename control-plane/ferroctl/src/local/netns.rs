@@ -45,6 +45,10 @@ pub(crate) fn down(layout: &Layout) -> Result<usize> {
     let prefix = format!("{}-", bridge(layout));
     let mut removed = 0;
     for netns in list()?.into_iter().filter(|name| name.starts_with(&prefix)) {
+        // The kernel takes its time to remove a namespace; its link is to be gone when this returns.
+        if link_exists(&outer(&netns)) {
+            run(&["ip", "link", "del", &outer(&netns)])?;
+        }
         run(&["ip", "netns", "del", &netns])?;
         let _ = fs::remove_dir_all(resolver_folder(&netns));
         removed += 1;
@@ -57,8 +61,7 @@ pub(crate) fn down(layout: &Layout) -> Result<usize> {
 }
 
 fn create(netns: &str, ip: Ipv4Addr, bridge: &str, gateway: Ipv4Addr) -> Result<()> {
-    // Link names are at most 15 characters; the namespace's name is unique and short enough with one more.
-    let (outer, inner) = (format!("{netns}o"), format!("{netns}i"));
+    let (outer, inner) = (outer(netns), format!("{netns}i"));
     run(&["ip", "netns", "add", netns])?;
     run(&["ip", "link", "add", &outer, "type", "veth", "peer", "name", &inner])?;
     run(&["ip", "link", "set", &outer, "master", bridge, "up"])?;
@@ -75,6 +78,12 @@ fn create(netns: &str, ip: Ipv4Addr, bridge: &str, gateway: Ipv4Addr) -> Result<
         run(&[&["ip", "netns", "exec", netns, "iptables", "-w", "-t", "nat"], &words[..]].concat())?;
     }
     Ok(())
+}
+
+/// The machine's end of a namespace's link. Link names are at most 15 characters; the namespace's name is unique and short
+/// enough for one more.
+fn outer(netns: &str) -> String {
+    format!("{netns}o")
 }
 
 /// The resolver of the namespace is its sidecar: queries to this address are captured to 15053.

@@ -109,7 +109,9 @@ fn start_time(pid: i32) -> Option<u64> {
     // The command name may hold spaces and parentheses: fields are counted from the last `)`.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?;
-    if matches!(state, "Z" | "X") {
+    // A killed process is a zombie while its last threads still end; until then it holds its files and locks.
+    let threads = || fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    if matches!(state, "Z" | "X") && threads() <= 1 {
         return None;
     }
     fields.nth(18)?.parse().ok()

@@ -72,14 +72,14 @@ impl State {
         }
     }
 
-    /// The one mesh that runs here, for commands that were not told which.
+    /// The one mesh that runs here, for commands that were not told which. A mesh without its control plane counts, and
+    /// so does one of which nothing is left but its record: that is when people look for what happened.
     pub(crate) fn only_running() -> Option<(PathBuf, Self)> {
         let folders = fs::read_dir(root()).ok()?.flatten().map(|entry| entry.path());
-        let mut running = folders
-            .filter_map(|folder| Some((folder.clone(), Self::load(&folder).ok()??)))
-            .filter(|(_, state)| state.running());
-        let first = running.next()?;
-        running.next().is_none().then_some(first)
+        let recorded = folders.filter_map(|folder| Some((folder.clone(), Self::load(&folder).ok()??)));
+        let (running, dead): (Vec<_>, Vec<_>) = recorded.partition(|(_, state)| state.processes.values().any(Record::alive));
+        let mut candidates = if running.is_empty() { dead } else { running };
+        if candidates.len() == 1 { candidates.pop() } else { None }
     }
 
     /// Whether its control plane runs.
