@@ -58,6 +58,8 @@ pub(super) struct Core {
     /// How long ferrod may stay silent before the last-known-good content is served.
     patience: Duration,
     cold: Option<Origin>,
+    /// Some last-known-good content may have to be served beside a ferrod that answers, see [`Table::is_doubtful`].
+    doubtful: bool,
     /// Envoy serves content of the cache since then; in milliseconds since 1970, the time the content is from.
     served_from_cache: Option<u64>,
     saving: Saving,
@@ -96,9 +98,7 @@ enum Upstream {
         reason: String,
     },
     /// Closed by the relay, which opens another at once.
-    Reopening {
-        since: Instant,
-    },
+    Reopening { since: Instant },
 }
 
 // === impl Core ===
@@ -114,6 +114,7 @@ impl Core {
             heard_unix_millis: 0,
             patience,
             cold: None,
+            doubtful: false,
             served_from_cache: None,
             saving: Saving::default(),
             counters: Counters::default(),
@@ -187,6 +188,12 @@ impl Core {
             return;
         }
         if let Some(initial) = initial {
+            if initial.is_empty() {
+                self.table(kind).forget_refusals();
+            } else {
+                // An Envoy that has something is not waiting for an answer, and ferrod need not give one.
+                self.answered(kind);
+            }
             let outcome = self.table(kind).declared(initial);
             self.carry_out(session, kind, outcome);
         }
@@ -265,6 +272,7 @@ impl Core {
         let heard = if self.silent_since().is_none() { unix_millis } else { self.heard_unix_millis };
         let from = self.served_from_cache.take().unwrap_or(heard);
         self.cold.get_or_insert(Origin::Memory { unix_millis: from });
+        self.doubtful = self.tables.iter().any(Table::is_doubtful);
         self.served = ResourceSet::partial();
         self.saving.complete = false;
         self.changed.served = true;

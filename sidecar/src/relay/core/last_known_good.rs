@@ -6,7 +6,7 @@ use ferro_xds::client::ClientSession;
 use ferro_xds_protos::{Kind, Resource};
 use tokio::time::Instant;
 
-use super::{Core, Upstream, envoy_kinds};
+use super::{Core, Upstream, envoy_kinds, table::Fill};
 
 /// Envoy has named all it wants when it has asked for nothing new for this long.
 pub(super) const QUIET: Duration = Duration::from_secs(2);
@@ -58,7 +58,7 @@ impl Core {
             (Upstream::Down { silent, .. }, _, Origin::Disk { .. }) => Some(*silent + self.patience),
             (Upstream::Down { silent, .. }, Some(_), Origin::Memory { .. }) => Some(*silent),
             (Upstream::Up { since, .. } | Upstream::Reopening { since }, Some(envoy), _)
-                if !self.served.of(Kind::Cluster).answered() =>
+                if !self.served.of(Kind::Cluster).answered() || self.doubtful =>
             {
                 Some(envoy.opened.max(*since) + self.patience)
             }
@@ -68,10 +68,17 @@ impl Core {
 
     /// Serves what was last known to be good, where ferrod has said nothing.
     pub(in crate::relay) fn fill(&mut self, session: &mut ClientSession) {
-        let Some(Origin::Disk { unix_millis } | Origin::Memory { unix_millis }) = self.cold.take() else { return };
+        let Some(Origin::Disk { unix_millis } | Origin::Memory { unix_millis }) = self.cold else { return };
+        let ferrod_answers = matches!(self.upstream, Upstream::Up { silent: None, .. });
+        let ferrod_answers = ferrod_answers && self.served.of(Kind::Cluster).answered();
+        let which = if ferrod_answers { Fill::Doubtful } else { Fill::All };
+        if which == Fill::All {
+            self.cold = None;
+        }
+        self.doubtful = false;
         let mut filled = 0;
         for kind in Kind::ALL {
-            let outcome = self.table(kind).fill();
+            let outcome = self.table(kind).fill(which);
             filled += outcome.updates.len();
             self.carry_out(session, kind, outcome);
             if !self.served.of(kind).is_empty() {
@@ -79,7 +86,7 @@ impl Core {
             }
         }
         if filled > 0 {
-            tracing::warn!(resources = filled, "ferrod cannot be reached: serving the last known good configuration");
+            tracing::warn!(resources = filled, "ferrod does not answer: serving the last known good configuration");
             self.served_from_cache = Some(unix_millis);
             self.counters.cache_fills += 1;
         }

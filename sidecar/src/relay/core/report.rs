@@ -38,6 +38,16 @@ impl Core {
         self.envoy.is_some()
     }
 
+    #[cfg(test)]
+    pub(in crate::relay) fn envoy_stream(&self) -> Option<ferro_xds::StreamId> {
+        self.envoy.as_ref().map(|envoy| envoy.id)
+    }
+
+    #[cfg(test)]
+    pub(in crate::relay) fn undecided(&self) -> usize {
+        self.tables.iter().map(super::Table::undecided).sum()
+    }
+
     /// The time from which the configuration is that Envoy is served from the cache, in milliseconds since 1970.
     pub(in crate::relay) fn served_from_cache(&self) -> Option<u64> {
         self.served_from_cache

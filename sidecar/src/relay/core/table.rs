@@ -38,6 +38,14 @@ pub(in crate::relay) struct Table {
     pending: VecDeque<Pending>,
 }
 
+/// Which of the names that ferrod has not spoken of get their last-known-good content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::relay) enum Fill {
+    All,
+    /// Those of which ferrod need not speak, see [`Table::is_doubtful`].
+    Doubtful,
+}
+
 /// What Envoy thinks of a content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::relay) enum Verdict {
@@ -82,6 +90,7 @@ impl Table {
             let entry = self.entries.entry(Arc::clone(&name)).or_default();
             entry.latest = Latest::Absent;
             entry.module = None;
+            outcome.good_changed |= entry.let_go();
             outcome.updates.push(Update::gone(name));
         }
         for resource in received.resources {
@@ -95,15 +104,20 @@ impl Table {
         outcome
     }
 
-    /// Offers Envoy the last-known-good content of every name that ferrod has not spoken of.
-    pub(in crate::relay) fn fill(&mut self) -> Outcome {
+    /// Offers Envoy the last-known-good content of names that ferrod has not spoken of.
+    pub(in crate::relay) fn fill(&mut self, which: Fill) -> Outcome {
         let mut outcome = Outcome::default();
-        let unknown = self.entries.values().filter(|entry| matches!(entry.latest, Latest::Unknown));
-        let cold: Vec<_> = unknown.filter_map(|entry| entry.good.clone()).collect();
+        let wanted = |entry: &&Entry| matches!(entry.latest, Latest::Unknown) && (which == Fill::All || entry.doubtful);
+        let cold: Vec<_> = self.entries.values().filter(wanted).filter_map(|entry| entry.good.clone()).collect();
         for resource in cold {
             self.offer(resource, &mut outcome);
         }
         outcome
+    }
+
+    /// Whether ferrod may be silent about a name, because Envoy refused what it has to say.
+    pub(in crate::relay) fn is_doubtful(&self) -> bool {
+        self.entries.values().any(|entry| entry.doubtful)
     }
 
     /// A module is on disk, or will not be: offers the resources that waited for it, or refuses them.
@@ -113,20 +127,28 @@ impl Table {
         let waiting: Vec<_> =
             self.entries.iter().filter(|(_, entry)| waits(entry)).map(|(name, _)| Arc::clone(name)).collect();
         for name in waiting {
-            let Some(entry) = self.entries.get_mut(&name) else { continue };
-            entry.module = None;
-            let Latest::Present(resource) = &entry.latest else { continue };
-            let rewritten = file.map(|file| wasm::with_module(resource, file));
-            match rewritten {
-                Ok(Some(rewritten)) => outcome.updates.push(Update::put(rewritten)),
-                Ok(None) => self.refuse(&name, &"the path of the module cache is not UTF-8".into(), &mut outcome),
-                Err(reason) => self.refuse(&name, reason, &mut outcome),
-            }
+            self.provide(&name, file, &mut outcome);
             self.settle(&name);
             outcome.touched.push(name);
         }
         self.decide(&mut outcome);
         outcome
+    }
+
+    fn provide(&mut self, name: &Arc<str>, file: Result<&std::path::Path, &Text>, outcome: &mut Outcome) {
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        entry.module = None;
+        let Some(content) = entry.content() else { return };
+        match file.map(|file| wasm::with_module(content, file)) {
+            Ok(Some(rewritten)) => outcome.updates.push(Update::put(rewritten)),
+            Ok(None) => self.refuse(name, &"the path of the module cache is not UTF-8".into(), outcome),
+            Err(reason) => self.refuse(name, reason, outcome),
+        }
+    }
+
+    /// Envoy has just started: what an earlier one refused, it may accept.
+    pub(in crate::relay) fn forget_refusals(&mut self) {
+        self.entries.values_mut().for_each(|entry| entry.rejected = None);
     }
 
     /// Envoy says what it holds, at the start of its stream. Where that is what the relay remembers, its content is
@@ -159,6 +181,10 @@ impl Table {
             let Some(entry) = self.entries.get_mut(name) else { continue };
             entry.in_flight = false;
             entry.held.clone_from(version);
+            if version.as_ref() == entry.latest_version() {
+                // It differed meanwhile: what was refused may be tried again.
+                entry.rejected = None;
+            }
             outcome.good_changed |= entry.accept(version.as_ref());
             let gone = entry.is_gone();
             self.judge(name, version.as_ref(), &Verdict::Accepted);
@@ -184,11 +210,11 @@ impl Table {
                 continue;
             }
             if let Some(version) = version {
-                let (version, reason) = (Arc::clone(version), Arc::clone(reason));
-                entry.rejected = Some(Rejected { by: Refuser::Envoy, version, reason });
+                outcome.good_changed |= entry.reject(version, reason);
             }
             self.judge(name, version.as_ref(), &Verdict::Rejected(Arc::clone(reason)));
             self.settle(name);
+            self.fall_back(name, &mut outcome);
             outcome.touched.push(Arc::clone(name));
         }
         self.decide(&mut outcome);
@@ -233,8 +259,10 @@ impl Table {
     pub(in crate::relay) fn closed(&mut self) {
         self.pending.clear();
         self.entries.retain(|_, entry| {
-            *entry = Entry { good: entry.good.take(), ..Entry::default() };
-            entry.good.is_some()
+            let doubtful = entry.refusal().is_some();
+            let rejected = entry.rejected.take_if(|rejected| rejected.by == Refuser::Envoy);
+            *entry = Entry { good: entry.good.take(), rejected, doubtful, ..Entry::default() };
+            entry.good.is_some() || entry.rejected.is_some()
         });
     }
 
@@ -243,12 +271,13 @@ impl Table {
         self.pending.clear();
     }
 
-    /// What `initial_resource_versions` says of a name: what Envoy last ACKed; an empty version, which fits nothing, for
-    /// what is on its way to Envoy, so that ferrod sends it again or says that it is gone.
+    /// What `initial_resource_versions` says of a name: what Envoy last ACKed. An empty version, which fits nothing, for
+    /// what is on its way to Envoy and for what only Envoy still has, so that ferrod sends it or says that it is gone.
     pub(in crate::relay) fn claim(&self, name: &str) -> Option<Arc<str>> {
         let entry = self.entries.get(name)?;
-        let offered = || matches!(entry.latest, Latest::Present(_)) || entry.good.is_some() || entry.in_flight;
-        entry.held.clone().or_else(|| offered().then(|| Arc::from("")))
+        let concerns = entry.held.is_some() || entry.has_content() || entry.in_flight;
+        let held = entry.held.as_ref().filter(|held| entry.has_version(held));
+        held.cloned().or_else(|| concerns.then(|| Arc::from("")))
     }
 
     pub(in crate::relay) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
@@ -285,34 +314,57 @@ impl Table {
         self.pending.len()
     }
 
+    /// Takes in the newest content of a name, and serves it unless Envoy has refused it already.
     fn offer(&mut self, resource: Resource, outcome: &mut Outcome) {
         let name = Arc::clone(resource.name());
         let entry = self.entries.entry(Arc::clone(&name)).or_default();
         // One copy of equal content, whoever brought it.
         let same = entry.good.as_ref().filter(|good| good.version() == resource.version()).cloned();
-        let resource = same.unwrap_or(resource);
-        entry.latest = Latest::Present(resource.clone());
-        entry.module = None;
+        entry.latest = Latest::Present(same.unwrap_or(resource));
+        entry.doubtful = false;
         entry.rejected.take_if(|rejected| rejected.by == Refuser::Relay);
-        if entry.refusal().is_some() {
-            return;
+        if let Some(held) = entry.held.clone() {
+            // Envoy may have accepted just this before the relay had it.
+            outcome.good_changed |= entry.accept(Some(&held));
         }
-        match wasm::module_of(self.kind, &resource) {
-            Ok(None) => outcome.updates.push(Update::put(resource)),
+        self.serve(&name, outcome);
+    }
+
+    /// Serves what [`Entry::content`] says, as soon as its module is on disk.
+    fn serve(&mut self, name: &Arc<str>, outcome: &mut Outcome) {
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        entry.module = None;
+        let Some(content) = entry.content() else { return };
+        match wasm::module_of(self.kind, content) {
+            Ok(None) => outcome.updates.push(Update::put(content.clone())),
             Ok(waits_for) => entry.module = waits_for,
-            Err(invalid) => self.refuse(&name, &invalid.to_string().into(), outcome),
+            Err(invalid) => self.refuse(name, &invalid.to_string().into(), outcome),
         }
     }
 
-    /// Refuses the newest content in Envoy's place. Envoy keeps what it has; one that has nothing is told that there is
-    /// nothing, so that it does not wait.
+    /// Refuses the content that was to be served, in Envoy's place.
     fn refuse(&mut self, name: &Arc<str>, reason: &Text, outcome: &mut Outcome) {
         let Some(entry) = self.entries.get_mut(name) else { return };
         entry.module = None;
+        if entry.refusal().is_some() {
+            // It was the last known good already.
+            outcome.updates.push(Update::gone(Arc::clone(name)));
+            return;
+        }
         if let Some(version) = entry.latest_version().cloned() {
             entry.rejected = Some(Rejected { by: Refuser::Relay, version, reason: Arc::clone(reason) });
         }
-        if entry.held.is_none() {
+        self.fall_back(name, outcome);
+    }
+
+    /// After a refusal Envoy keeps what it has. One that has nothing gets the last known good; if there is none, it is
+    /// told so where it would wait for it in vain.
+    fn fall_back(&mut self, name: &Arc<str>, outcome: &mut Outcome) {
+        let Some(entry) = self.entries.get(name) else { return };
+        let by_relay = entry.rejected.as_ref().is_some_and(|rejected| rejected.by == Refuser::Relay);
+        if entry.content().is_some() {
+            self.serve(name, outcome);
+        } else if by_relay && entry.held.is_none() {
             outcome.updates.push(Update::gone(Arc::clone(name)));
         }
     }

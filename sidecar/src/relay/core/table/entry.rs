@@ -16,6 +16,8 @@ pub(super) struct Entry {
     /// A response about it is under way to Envoy.
     pub(super) in_flight: bool,
     pub(super) rejected: Option<Rejected>,
+    /// The Envoy before this one refused the newest content: ferrod need not send it again.
+    pub(super) doubtful: bool,
     /// The module that must be on disk before Envoy may see the newest content.
     pub(super) module: Option<ModuleDigest>,
 }
@@ -55,8 +57,21 @@ impl Entry {
         }
     }
 
+    pub(super) fn has_content(&self) -> bool {
+        matches!(self.latest, Latest::Present(_)) || self.good.is_some()
+    }
+
+    pub(super) fn has_version(&self, version: &Arc<str>) -> bool {
+        self.latest_version() == Some(version) || self.good.as_ref().is_some_and(|good| good.version() == version)
+    }
+
     pub(super) fn is_gone(&self) -> bool {
         matches!(self.latest, Latest::Absent) && self.held.is_none()
+    }
+
+    /// Forgets the last known good of a name that is gone on both sides; says whether there was one.
+    pub(super) fn let_go(&mut self) -> bool {
+        self.is_gone() && !self.in_flight && self.good.take().is_some()
     }
 
     /// Notes that Envoy accepted a version; says whether the last-known-good content changed by it.
@@ -64,12 +79,33 @@ impl Entry {
         match (&self.latest, version) {
             (Latest::Present(resource), Some(version)) if resource.version() == version => {
                 let changed = self.good.as_ref().is_none_or(|good| good.version() != version);
-                self.rejected = None;
                 self.good = Some(resource.clone());
                 changed
             }
             (Latest::Absent, None) => self.good.take().is_some(),
             _ => false,
+        }
+    }
+
+    /// Notes that Envoy refused a version; says whether the last-known-good content changed by it.
+    pub(super) fn reject(&mut self, version: &Arc<str>, reason: &Text) -> bool {
+        let was_good = self.good.take_if(|good| good.version() == version).is_some();
+        // The refusal of the newest content outweighs that of the content that stood in for it.
+        if self.refusal().is_none() {
+            let (version, reason) = (Arc::clone(version), Arc::clone(reason));
+            self.rejected = Some(Rejected { by: Refuser::Envoy, version, reason });
+        }
+        was_good
+    }
+
+    /// What Envoy should be served: the newest content; if that is refused and Envoy has nothing, the last known good.
+    pub(super) fn content(&self) -> Option<&Resource> {
+        match &self.latest {
+            Latest::Present(latest) if self.refusal().is_none() => Some(latest),
+            Latest::Present(latest) if self.held.is_none() => {
+                self.good.as_ref().filter(|good| good.version() != latest.version())
+            }
+            _ => None,
         }
     }
 
@@ -79,11 +115,11 @@ impl Entry {
     }
 
     pub(super) fn verdict(&self) -> Option<Verdict> {
-        if self.in_flight || self.module.is_some() {
-            return None;
-        }
         if let Some(reason) = self.refusal() {
             return Some(Verdict::Rejected(reason));
+        }
+        if self.in_flight || self.module.is_some() {
+            return None;
         }
         match &self.latest {
             Latest::Unknown => Some(Verdict::Accepted),

@@ -160,3 +160,69 @@ fn an_envoy_that_lost_only_its_stream_goes_on_with_what_it_holds() {
     assert_eq!(relay.core.served_from_cache(), None);
     assert!(relay.save_if_due().is_some());
 }
+
+#[test]
+fn an_envoy_that_refuses_the_newest_and_has_nothing_gets_the_last_known_good() {
+    let mut relay = Relay::settled();
+    relay.ferrod(Kind::Cluster, "n2", &[("a", "bad")], &[]);
+    relay.envoy_refuses(Kind::Cluster, &[("a", Some("bad"))], &["a"], "no");
+    relay.restart_envoy();
+    relay.reopen();
+    relay.envoy_asks_first(Kind::Cluster, &["*"], &[]);
+    relay.requests();
+    relay.ferrod(Kind::Cluster, "n1", &[("a", "bad")], &[]);
+    assert_eq!(relay.served(Kind::Cluster, "a"), Some(Some("bad".into())), "another Envoy may like it");
+    relay.envoy_refuses(Kind::Cluster, &[("a", Some("bad"))], &["a"], "no");
+    assert_eq!(relay.served(Kind::Cluster, "a"), Some(Some("v1".into())));
+    assert_eq!(relay.answers(), [("n1".into(), Some("no".into()))]);
+    relay.envoy_accepts(Kind::Cluster, &[("a", Some("v1"))]);
+    relay.session.connected();
+    let claims = relay.asked_for(Kind::Cluster).expect("a request").initial_resource_versions;
+    assert_eq!(claims, versions(&[("a", "v1")]));
+}
+
+#[test]
+fn an_envoy_that_refuses_the_last_known_good_too_is_not_sent_it_again() {
+    let mut relay = Relay::settled();
+    relay.restart_envoy();
+    relay.reopen();
+    relay.envoy_asks_first(Kind::Cluster, &["*"], &[]);
+    relay.requests();
+    relay.ferrod(Kind::Cluster, "n1", &[("a", "bad")], &[]);
+    relay.envoy_refuses(Kind::Cluster, &[("a", Some("bad"))], &["a"], "no");
+    relay.core.changed_snapshot();
+    relay.envoy_refuses(Kind::Cluster, &[("a", Some("v1"))], &["a"], "no");
+    assert!(relay.core.changed_snapshot().is_none());
+    assert_eq!(relay.answers(), [("n1".into(), Some("no".into()))]);
+}
+
+#[test]
+fn what_ferrod_holds_back_because_the_last_envoy_refused_it_is_filled_from_the_last_known_good() {
+    let mut relay = Relay::settled();
+    relay.ferrod(Kind::Cluster, "n2", &[("a", "bad")], &[]);
+    relay.envoy_refuses(Kind::Cluster, &[("a", Some("bad"))], &["a"], "no");
+    relay.restart_envoy();
+    relay.reopen();
+    relay.envoy_asks_first(Kind::Cluster, &["*"], &[]);
+    relay.requests();
+    relay.ferrod(Kind::Cluster, "n1", &[("b", "v1")], &[]);
+    assert_eq!(relay.served(Kind::Cluster, "a"), None);
+    relay.pass(PATIENCE);
+    assert!(relay.fill_if_due());
+    assert_eq!(relay.served(Kind::Cluster, "a"), Some(Some("v1".into())));
+    assert!(!relay.fill_if_due());
+}
+
+#[test]
+fn an_envoy_that_lost_only_its_stream_is_not_sent_what_it_refused() {
+    let mut relay = Relay::settled();
+    relay.ferrod(Kind::Cluster, "n2", &[("a", "bad")], &[]);
+    relay.envoy_refuses(Kind::Cluster, &[("a", Some("bad"))], &["a"], "no");
+    relay.restart_envoy();
+    relay.reopen();
+    relay.envoy_asks_first(Kind::Cluster, &["*"], &[("a", "v1")]);
+    relay.requests();
+    relay.ferrod(Kind::Cluster, "n1", &[("a", "bad")], &[]);
+    assert_eq!(relay.answers(), [("n1".into(), Some("no".into()))]);
+    assert_eq!(relay.served(Kind::Cluster, "a"), Some(Some("v1".into())));
+}

@@ -203,16 +203,17 @@ fn initial_resource_versions_are_what_envoy_last_acknowledged() {
 }
 
 #[test]
-fn what_envoy_says_it_holds_is_passed_on_when_it_asks_for_the_first_time() {
+fn what_only_envoy_holds_is_asked_for_again_and_not_sent_to_it_twice() {
     let mut relay = Relay::new();
-    relay.envoy_asks_first(Kind::Cluster, &["*"], &[("a", "v7")]);
+    relay.envoy_asks_first(Kind::Cluster, &["*"], &[("a", "v7"), ("b", "v7")]);
     let first = relay.asked_for(Kind::Cluster).expect("a request");
-    assert_eq!(first.initial_resource_versions, versions(&[("a", "v7")]));
-    // ferrod has nothing to say about it, and Envoy keeps it.
-    assert_eq!(relay.served(Kind::Cluster, "a"), None);
-    relay.ferrod(Kind::Cluster, "n1", &[], &["a"]);
-    relay.envoy_accepts(Kind::Cluster, &[("a", None)]);
+    assert_eq!(first.initial_resource_versions, versions(&[("a", ""), ("b", "")]));
+    assert_eq!(relay.served(Kind::Cluster, "a"), None, "until ferrod has spoken, Envoy keeps what it has");
+    relay.ferrod(Kind::Cluster, "n1", &[("a", "v7")], &[]);
     assert_eq!(relay.answers(), [("n1".into(), None)]);
+    relay.ferrod(Kind::Cluster, "n2", &[], &["b"]);
+    relay.envoy_accepts(Kind::Cluster, &[("b", None)]);
+    assert_eq!(relay.answers(), [("n2".into(), None)]);
 }
 
 #[test]
