@@ -8,14 +8,17 @@ SHELL := /bin/bash
 DIST  := dist
 MESH  ?= istio-manifests/samples/shop/mesh.yaml
 MODE  ?= loopback
+# The cargo profile of the programs in dist/; tests use their own dist with the one they are built in anyway.
+PROFILE ?= release
+OUT   := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 BINS  := ferrod ferro-agent ferroctl ferro-shop
 CARGO ?= cargo
 
 .PHONY: build run test corpus bench lint prepare clean
 
 build: prepare $(DIST)/envoy $(DIST)/ferro_filters.wasm
-	$(CARGO) build --release --locked $(addprefix -p ,$(BINS))
-	@for bin in $(BINS); do install -m 755 target/release/$$bin $(DIST)/$$bin; done
+	$(CARGO) build --profile $(PROFILE) --locked $(addprefix -p ,$(BINS))
+	@for bin in $(BINS); do install -m 755 $(OUT)/$$bin $(DIST)/$$bin; done
 	@ls -l $(DIST)
 
 prepare:
@@ -32,8 +35,10 @@ $(DIST)/ferro_filters.wasm: $(shell find wasm-filters -name '*.rs' -o -name Carg
 run: build
 	$(DIST)/ferroctl local tour -f $(MESH) --mode $(MODE) $(if $(ONCE),--once)
 
-test: build
-	$(CARGO) test --locked
+test:
+	@$(MAKE) --no-print-directory build PROFILE=dev DIST=target/dist
+	ENVOY=$(CURDIR)/target/dist/envoy FERRO_WASM=$(CURDIR)/target/dist/ferro_filters.wasm FERRO_DIST=$(CURDIR)/target/dist \
+	  $(CARGO) test --locked
 
 corpus:
 	$(CARGO) run --locked -q -p ferro-model --bin ferro-corpus -- --dir $(DIR) --set $(SET)
