@@ -1,7 +1,9 @@
 //! Protos of our own, for what xDS has no type for. The code under here is generated from `proto/`; the test
 //! `generated` makes it anew and compares.
 
+/// The package `ferromesh.v1`.
 #[rustfmt::skip]
+#[expect(clippy::too_many_lines, reason = "generated")]
 pub mod v1;
 
 /// The version of what agent and ferrod say to each other: node metadata, resource types of our own, side services.
