@@ -136,8 +136,9 @@ impl<'a> Context<'a> {
     pub(crate) fn into_findings(mut self) -> Vec<Diagnostic> {
         if self.dropped > 0 {
             let message = format!("{} more findings are not shown; mend these first", self.dropped);
-            let location = Location { file: self.file, line: self.root.line, column: self.root.column };
-            let mut more = Diagnostic::warning("more", location, message);
+            let place =
+                self.findings.iter().map(|finding| &finding.location).max_by_key(|place| (place.line, place.column));
+            let mut more = Diagnostic::warning("more", place.cloned().unwrap_or_default(), message);
             more.object = self.object;
             self.findings.push(more);
         }

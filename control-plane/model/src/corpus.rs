@@ -97,7 +97,8 @@ impl Summary {
     /// Rows of kind, then how many were accepted, warned of, refused, not supported; the last row is the sum.
     pub fn rows(&self) -> Vec<(String, [usize; 4])> {
         const COLUMNS: [Verdict; 4] = [Verdict::Accepted, Verdict::Warned, Verdict::Refused, Verdict::Unsupported];
-        let row = |counts: &BTreeMap<Verdict, usize>| COLUMNS.map(|column| counts.get(&column).copied().unwrap_or_default());
+        let row =
+            |counts: &BTreeMap<Verdict, usize>| COLUMNS.map(|column| counts.get(&column).copied().unwrap_or_default());
         let mut rows: Vec<_> = self.counts.iter().map(|(kind, counts)| (kind.clone(), row(counts))).collect();
         let sum = rows.iter().fold([0; 4], |sum: [usize; 4], (_, row)| {
             let mut columns = sum.into_iter().zip(row).map(|(sum, count)| sum + count);

@@ -1,15 +1,17 @@
 //! Text to objects: every document of a text on its own, with everything worth saying about it.
 
-use std::collections::BTreeMap;
+mod metadata;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::diagnostic::{Diagnostic, Location};
 use crate::context::Context;
-use crate::fields::{FromNode, fields};
-use crate::node::{Node, Value};
-use crate::object::{Object, ObjectKey, ObjectKind, ObjectMeta, Spec, Timestamp};
+use crate::diagnostic::{Diagnostic, Location};
+use crate::node::{Node, Style, Value};
+use crate::object::{Object, ObjectKey, ObjectKind, Spec};
 use crate::validate;
 use crate::yaml::{self, Broken, Limits};
 
@@ -20,7 +22,7 @@ pub struct Parsed {
     pub objects: Vec<(Object, Location)>,
     /// Documents of kinds that are not supported (yet).
     pub unsupported: Vec<Unsupported>,
-    /// Everything worth saying, in order. An error means that its object is not among `objects`.
+    /// Everything worth saying, in the order of the text. An error means that its object is not among `objects`.
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -56,6 +58,7 @@ pub fn parse(source: &str, text: &str, limits: &Limits) -> Parsed {
         }
     }
     duplicates(&mut parsed);
+    parsed.diagnostics.sort_by_key(|finding| (finding.location.line, finding.location.column));
     parsed
 }
 
@@ -91,7 +94,9 @@ fn read(file: &Arc<str>, root: &Node, text: &str, parsed: &mut Parsed) {
         return;
     }
     match kind.parse::<ObjectKind>() {
-        Ok(known) if known.api_versions().contains(&api_version.as_str()) => object(file, known, root, text, location, parsed),
+        Ok(known) if known.api_versions().contains(&api_version.as_str()) => {
+            object(file, known, root, text, location, parsed);
+        }
         Ok(known) if same_group(known, &api_version) => {
             let message = format!("{kind} is not served as {api_version}; use {}", known.api_versions().join(", "));
             let mut diagnostic = Diagnostic::error("unknown-version", location, message);
@@ -115,13 +120,14 @@ fn json(node: &Node) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     match &node.value {
         Value::Null => "null".to_owned(),
-        Value::Scalar { text, style: crate::node::Style::Quoted } => quoted(text),
+        Value::Scalar { text, style: Style::Quoted } => quoted(text),
         // A plain scalar stays plain: flow YAML reads it as it was, if nothing in it means something there.
         Value::Scalar { text, .. } if text.contains([',', '[', ']', '{', '}', ':', '#', '\n']) => quoted(text),
         Value::Scalar { text, .. } => text.to_string(),
         Value::Sequence(items) => format!("[{}]", items.iter().map(json).collect::<Vec<_>>().join(", ")),
         Value::Mapping(entries) => {
-            let pairs: Vec<String> = entries.iter().map(|entry| format!("{}: {}", quoted(&entry.key), json(&entry.value))).collect();
+            let pairs: Vec<String> =
+                entries.iter().map(|entry| format!("{}: {}", quoted(&entry.key), json(&entry.value))).collect();
             format!("{{{}}}", pairs.join(", "))
         }
     }
@@ -133,14 +139,16 @@ fn same_group(kind: ObjectKind, api_version: &str) -> bool {
 }
 
 fn unsupported(api_version: String, kind: String, root: &Node, location: Location) -> Unsupported {
-    let of = |name: &str| root.get("metadata").and_then(|meta| meta.get(name)).and_then(Node::text).unwrap_or_default().to_owned();
+    let of = |name: &str| {
+        root.get("metadata").and_then(|meta| meta.get(name)).and_then(Node::text).unwrap_or_default().to_owned()
+    };
     Unsupported { api_version, kind, namespace: of("namespace"), name: of("name"), location }
 }
 
 fn object(file: &Arc<str>, kind: ObjectKind, root: &Node, text: &str, location: Location, parsed: &mut Parsed) {
     let key = key_of(kind, root);
     let mut context = Context::new(Arc::clone(file), root, key.clone());
-    let meta = metadata(root, &mut context);
+    let meta = metadata::read(root, &mut context);
     if key.is_none() {
         context.within("metadata", |context| context.error(root, "missing-field", "`name` is required and not given"));
     }
@@ -165,61 +173,16 @@ fn key_of(kind: ObjectKind, root: &Node) -> Option<ObjectKey> {
     (!name.is_empty()).then(|| ObjectKey::new(kind, namespace, name))
 }
 
-fn metadata(root: &Node, context: &mut Context<'_>) -> Option<ObjectMeta> {
-    let Some(meta) = root.get("metadata") else {
-        context.error(root, "missing-field", "metadata with a name is required");
-        return None;
-    };
-    context.within("metadata", |context| Metadata::from_node(meta, context)).map(|meta| ObjectMeta {
-        labels: meta.labels,
-        annotations: meta.annotations,
-        created: meta.created.map(|time| time.0).unwrap_or_default(),
-        deleted: meta.deleted.map(|time| time.0),
-    })
-}
-
-fields! {
-    /// `metadata`, without the name: that makes the key.
-    pub(crate) struct Metadata {
-        /// Labels.
-        labels: BTreeMap<String, String> = "labels",
-        /// Annotations.
-        annotations: BTreeMap<String, String> = "annotations",
-        /// When it was made.
-        created: Option<Time> = "creationTimestamp",
-        /// When it began to go.
-        deleted: Option<Time> = "deletionTimestamp",
-    }
-    ignored [
-        "name", "namespace", "generateName", "uid", "resourceVersion", "generation", "selfLink", "ownerReferences", "finalizers",
-        "managedFields", "deletionGracePeriodSeconds",
-    ]
-}
-
-/// A point in time as Kubernetes writes it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Time(Timestamp);
-
-impl FromNode for Time {
-    fn from_node(node: &Node, context: &mut Context<'_>) -> Option<Self> {
-        let parsed = node.text().and_then(|text| text.parse::<jiff::Timestamp>().ok());
-        match parsed.map(|time| u64::try_from(time.as_millisecond())) {
-            Some(Ok(millis)) => Some(Self(Timestamp::from_unix_millis(millis))),
-            _ => context.wrong(node, "a time such as 2026-11-21T08:00:00Z"),
-        }
-    }
-}
-
 /// A key that stands twice in one text: the first is taken, the others are errors that name it.
 fn duplicates(parsed: &mut Parsed) {
-    let mut seen = std::collections::HashMap::new();
+    let mut seen = HashMap::new();
     let diagnostics = &mut parsed.diagnostics;
     parsed.objects.retain(|(object, location)| match seen.entry(object.key.clone()) {
-        std::collections::hash_map::Entry::Vacant(entry) => {
+        Entry::Vacant(entry) => {
             entry.insert(location.line);
             true
         }
-        std::collections::hash_map::Entry::Occupied(first) => {
+        Entry::Occupied(first) => {
             let message = format!("stands twice in this file, first at line {}; keep one", first.get());
             let twice = Diagnostic::error("duplicate-object", location.clone(), message);
             diagnostics.push(twice.about(object.key.clone()));

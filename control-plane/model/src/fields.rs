@@ -35,7 +35,8 @@ pub(crate) fn unknown_fields(node: &Node, known: &[&str], context: &mut Context<
     for entry in entries.iter().filter(|entry| !known.contains(&&*entry.key)) {
         let place = Node { value: Value::Null, line: entry.line, column: entry.column };
         let near = known.iter().find(|name| close(name, &entry.key));
-        let advice = near.map_or_else(|| format!("known: {}", known.join(", ")), |name| format!("did you mean `{name}`?"));
+        let advice =
+            near.map_or_else(|| format!("known: {}", known.join(", ")), |name| format!("did you mean `{name}`?"));
         let message = format!("no such field, it has no effect; {advice}");
         context.within(&entry.key, |context| context.warning(&place, "unknown-field", message));
     }
@@ -46,7 +47,9 @@ pub(crate) fn unknown_fields(node: &Node, known: &[&str], context: &mut Context<
 pub(crate) fn later_fields(node: &Node, later: &[&str], context: &mut Context<'_>) {
     for name in later {
         if let Some(value) = node.get(name) {
-            context.within(name, |context| context.warning(value, "not-supported", "is not supported yet and has no effect"));
+            context.within(name, |context| {
+                context.warning(value, "not-supported", "is not supported yet and has no effect");
+            });
         }
     }
 }
@@ -60,7 +63,10 @@ fn close(known: &str, found: &str) -> bool {
     };
     let (a, b) = (letters(known), letters(found));
     let common = a.iter().filter(|letter| b.contains(letter)).count();
-    a == b || (a.len().abs_diff(b.len()) <= 1 && common + 1 >= a.len().max(b.len()) && known.chars().next() == found.chars().next())
+    a == b
+        || (a.len().abs_diff(b.len()) <= 1
+            && common + 1 >= a.len().max(b.len())
+            && known.chars().next() == found.chars().next())
 }
 
 /// Declares structs with their conversion. `or` says what an absent field means where its type does not; `ignored` names fields
@@ -143,8 +149,11 @@ impl<T: FromNode> FromNode for Vec<T> {
     fn from_node(node: &Node, context: &mut Context<'_>) -> Option<Self> {
         let Value::Sequence(items) = &node.value else { return context.wrong(node, "a list") };
         // Every item is read, so that one broken item does not hide the findings in the next.
-        let read: Vec<Option<T>> =
-            items.iter().enumerate().map(|(index, item)| context.item(index, |context| T::from_node(item, context))).collect();
+        let read: Vec<Option<T>> = items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| context.item(index, |context| T::from_node(item, context)))
+            .collect();
         read.into_iter().collect()
     }
 
@@ -158,7 +167,11 @@ impl<T: FromNode> FromNode for BTreeMap<String, T> {
         let Value::Mapping(entries) = &node.value else { return context.wrong(node, "an object") };
         let read: Vec<Option<(String, T)>> = entries
             .iter()
-            .map(|entry| context.within(&entry.key, |context| T::from_node(&entry.value, context)).map(|value| (entry.key.to_string(), value)))
+            .map(|entry| {
+                context
+                    .within(&entry.key, |context| T::from_node(&entry.value, context))
+                    .map(|value| (entry.key.to_string(), value))
+            })
             .collect();
         read.into_iter().collect()
     }
@@ -213,6 +226,7 @@ fn integer(text: &str) -> Option<i64> {
     if !digits.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
+    let digits: &str = &digits.replace('_', "");
     // A second sign after the prefix is none of YAML's, though `from_str_radix` would take it.
     let unsigned = |text: &str, radix| i64::from_str_radix(text, radix).ok().filter(|_| !text.starts_with(['-', '+']));
     let radix = |prefix: &str, radix| digits.strip_prefix(prefix).map(|rest| unsigned(rest, radix));
@@ -227,7 +241,9 @@ fn integer(text: &str) -> Option<i64> {
 impl FromNode for bool {
     fn from_node(node: &Node, context: &mut Context<'_>) -> Option<Self> {
         match &node.value {
-            Value::Scalar { text, style: Style::Plain } => boolean(text).or_else(|| context.wrong(node, "true or false")),
+            Value::Scalar { text, style: Style::Plain } => {
+                boolean(text).or_else(|| context.wrong(node, "true or false"))
+            }
             _ => context.wrong(node, "true or false"),
         }
     }
@@ -239,11 +255,15 @@ macro_rules! integers {
             fn from_node(node: &Node, context: &mut Context<'_>) -> Option<Self> {
                 let plain = match &node.value {
                     Value::Scalar { text, style: Style::Plain } => integer(text).or_else(|| whole_float(text)),
+                    Value::Scalar { text, .. } if integer(text).is_some() => {
+                        return context.wrong(node, "a whole number: leave the quotes out");
+                    }
                     _ => None,
                 };
                 match plain.map(<$type>::try_from) {
                     Some(Ok(value)) => Some(value),
-                    _ => context.wrong(node, &format!("a whole number from {} to {}", <$type>::MIN, <$type>::MAX)),
+                    Some(Err(_)) => context.wrong(node, &format!("a whole number from {} to {}", <$type>::MIN, <$type>::MAX)),
+                    None => context.wrong(node, "a whole number"),
                 }
             }
         }
@@ -295,7 +315,7 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
     }
     // Go's largest duration; above it the sum would lose precision anyway.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
-    (!text.is_empty() && nanos < 9.2e18).then(|| Duration::from_nanos(nanos.round() as u64))
+    (!text.is_empty() && nanos <= 9_223_372_036_854_775_807.0).then(|| Duration::from_nanos(nanos.round() as u64))
 }
 
 impl FromNode for IpAddr {

@@ -11,22 +11,24 @@ mod workload;
 
 pub use common::{Destination, HeaderOperations, Headers, Percent, Port, PortSelector, StringMatch, WorkloadSelector};
 pub use destination_rule::{
-    ClientTlsMode, ClientTlsSettings, ConnectionPool, ConsistentHash, CookieAttribute, DestinationRule, Distribute, Failover, H2UpgradePolicy,
-    HttpCodeRange, HttpCookie, HttpKeepAlive, HttpSettings, LoadBalancer, LocalityLbSetting, Maglev, OutlierDetection, Percentage, PortTrafficPolicy,
-    ProxyProtocol, ProxyProtocolVersion, RetryBudget, RingHash, SimpleLb, Subset, TcpKeepalive, TcpSettings, TrafficPolicy, TunnelSettings, Warmup,
-    ZoneAwareLbSetting,
+    ClientTlsMode, ClientTlsSettings, ConnectionPool, ConsistentHash, CookieAttribute, DestinationRule, Distribute,
+    Failover, H2UpgradePolicy, HttpCodeRange, HttpCookie, HttpKeepAlive, HttpSettings, LoadBalancer, LocalityLbSetting,
+    Maglev, OutlierDetection, Percentage, PortTrafficPolicy, ProxyProtocol, ProxyProtocolVersion, RetryBudget,
+    RingHash, SimpleLb, Subset, TcpKeepalive, TcpSettings, TrafficPolicy, TunnelSettings, Warmup, ZoneAwareLbSetting,
 };
 pub use gateway::{Gateway, Server, ServerPort, ServerTlsMode, ServerTlsSettings, TlsCertificate, TlsVersion};
 pub use service_entry::{Location, Resolution, ServiceEntry, ServicePort};
-pub use sidecar::{CaptureMode, EgressProxy, IstioEgressListener, IstioIngressListener, OutboundMode, OutboundTrafficPolicy, Sidecar};
+pub use sidecar::{
+    CaptureMode, EgressProxy, IstioEgressListener, IstioIngressListener, OutboundMode, OutboundTrafficPolicy, Sidecar,
+};
 pub use virtual_service::{
-    CorsPolicy, Delegate, DirectResponse, Fault, FaultAbort, FaultDelay, HeaderMatch, HttpBody, HttpMatchRequest, HttpMirror, HttpRedirect,
-    HttpRetry, HttpRewrite, HttpRoute, HttpRouteDestination, L4MatchAttributes, RedirectPort, RegexRewrite, RouteDestination,
-    TcpRoute, TlsMatchAttributes, TlsRoute, UnmatchedPreflights, VirtualService,
+    CorsPolicy, Delegate, DirectResponse, Fault, FaultAbort, FaultDelay, HeaderMatch, HttpBody, HttpMatchRequest,
+    HttpMirror, HttpRedirect, HttpRetry, HttpRewrite, HttpRoute, HttpRouteDestination, L4MatchAttributes, RedirectPort,
+    RegexRewrite, RouteDestination, TcpRoute, TlsMatchAttributes, TlsRoute, UnmatchedPreflights, VirtualService,
 };
 pub use workload::{
-    ExecAction, GrpcAction, Health, HealthCondition, HttpGetAction, HttpHeader, ObjectTemplate, Probe, TcpSocketAction, WorkloadEntry,
-    WorkloadGroup, WorkloadTemplate,
+    ExecAction, GrpcAction, Health, HealthCondition, HttpGetAction, HttpHeader, ObjectTemplate, Probe, TcpSocketAction,
+    WorkloadEntry, WorkloadGroup, WorkloadTemplate,
 };
 
 use crate::context::Context;

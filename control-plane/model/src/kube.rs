@@ -5,11 +5,14 @@ mod endpoints;
 mod service;
 mod workload;
 
-pub use endpoints::{EndpointAddress, EndpointConditions, EndpointPort, EndpointSlice, EndpointSubset, Endpoints, SliceEndpoint, TargetRef};
+pub use endpoints::{
+    EndpointAddress, EndpointConditions, EndpointPort, EndpointSlice, EndpointSubset, Endpoints, SliceEndpoint,
+    TargetRef,
+};
 pub use service::{IntOrString, Service, ServicePort, ServiceSpec};
 pub use workload::{
-    Container, ContainerPort, Deployment, DeploymentSpec, LabelSelector, Namespace, Pod, PodCondition, PodIp, PodSpec, PodStatus,
-    PodTemplate, PodTemplateMeta, ServiceAccount,
+    Container, ContainerPort, Deployment, DeploymentSpec, LabelSelector, Namespace, Pod, PodCondition, PodIp, PodSpec,
+    PodStatus, PodTemplate, PodTemplateMeta, ServiceAccount,
 };
 
 use crate::context::Context;

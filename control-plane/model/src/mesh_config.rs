@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use document::{
-    AccessLogEncoding, DefaultProxyConfig, DefaultTrafficPolicy, InboundMode, InboundTrafficPolicy, MeshConfigDocument, Normalization,
-    PathNormalization,
+    AccessLogEncoding, DefaultProxyConfig, DefaultTrafficPolicy, InboundMode, InboundTrafficPolicy, MeshConfigDocument,
+    Normalization, PathNormalization,
 };
 
 use crate::context::Context;
@@ -149,7 +149,11 @@ fn only_document(file: &Arc<str>, text: &str) -> Result<Option<Node>, Vec<Diagno
     let limits = Limits::default();
     if text.len() > limits.document_bytes {
         let message = format!("{} bytes; at most {} are read", text.len(), limits.document_bytes);
-        return Err(vec![Diagnostic::error("too-large", Location { file: Arc::clone(file), line: 1, column: 1 }, message)]);
+        return Err(vec![Diagnostic::error(
+            "too-large",
+            Location { file: Arc::clone(file), line: 1, column: 1 },
+            message,
+        )]);
     }
     let mut documents = yaml::documents(text, &limits).into_iter();
     let first = documents.next().transpose().map_err(|broken| vec![unreadable(file, broken)])?;

@@ -63,9 +63,9 @@ macro_rules! kinds {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum ObjectKind { $($(#[$doc])* $kind),+ }
 
-        /// What an object says, by kind.
+        /// What an object says, by kind. Boxed, because a DestinationRule is ten times a Pod and there are more Pods.
         #[derive(Clone, Debug, PartialEq)]
-        pub enum Spec { $($(#[$doc])* $kind($module::$kind)),+ }
+        pub enum Spec { $($(#[$doc])* $kind(Box<$module::$kind>)),+ }
 
         impl ObjectKind {
             /// Every kind.
@@ -95,7 +95,7 @@ macro_rules! kinds {
 
             /// Reads the specification of a kind from a whole document.
             pub(crate) fn read(kind: ObjectKind, document: &crate::node::Node, context: &mut crate::context::Context<'_>) -> Option<Self> {
-                match kind { $(ObjectKind::$kind => $module::$kind::from_document(document, context).map(Self::$kind)),+ }
+                match kind { $(ObjectKind::$kind => $module::$kind::from_document(document, context).map(|spec| Self::$kind(Box::new(spec)))),+ }
             }
         }
     };

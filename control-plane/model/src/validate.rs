@@ -4,8 +4,8 @@
 //! is wrong with it. A rule refuses what Istio's webhook refuses, so that a mesh moved from Istio finds nothing new, and warns
 //! where Istio silently does something else than the author may think.
 
-mod common;
 mod client_tls;
+mod common;
 mod connection;
 mod destination_rule;
 mod fault;

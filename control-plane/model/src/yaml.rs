@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 
 use crate::node::{Entry, Node, Style, Value};
 
@@ -51,10 +51,14 @@ pub(crate) struct Broken {
 
 /// Reads every document; empty ones are left out.
 pub(crate) fn documents<'a>(text: &'a str, limits: &Limits) -> Vec<Result<Document<'a>, Broken>> {
-    let mut reader = Reader { parser: Parser::new_from_str(text), limits, anchors: HashMap::new(), nodes: 0 };
+    // Another crate of a build may switch the parser's comments on for all; they are no values.
+    let mut options = Options::default();
+    options.set_emit_comments(false);
+    let parser = Parser::new_from_str_with_options(text, options);
+    let mut reader = Reader { text, parser, limits, anchors: HashMap::new(), nodes: 0 };
     let mut found = Vec::new();
     loop {
-        match reader.document(text) {
+        match reader.document() {
             Ok(Some(document)) => {
                 if !document.root.is_null() {
                     found.push(Ok(document));
@@ -82,6 +86,7 @@ pub(crate) fn documents<'a>(text: &'a str, limits: &Limits) -> Vec<Result<Docume
 }
 
 struct Reader<'a, 'l> {
+    text: &'a str,
     parser: Parser<'a, StrInput<'a>>,
     limits: &'l Limits,
     anchors: HashMap<usize, (Node, usize)>,
@@ -95,28 +100,28 @@ impl<'a> Reader<'a, '_> {
         self.parser.next_event().transpose().map_err(|error| scan_error(&error))
     }
 
-    fn document(&mut self, text: &'a str) -> Read<Option<Document<'a>>> {
+    fn document(&mut self) -> Read<Option<Document<'a>>> {
         self.anchors.clear();
         self.nodes = 0;
         loop {
             match self.next()? {
                 None | Some((Event::StreamEnd, _)) => return Ok(None),
-                Some((Event::DocumentStart(..), span)) => return self.body(text, &span).map(Some),
+                Some((Event::DocumentStart(..), span)) => return self.body(&span).map(Some),
                 Some(_) => {}
             }
         }
     }
 
-    fn body(&mut self, text: &'a str, start: &Span) -> Read<Document<'a>> {
+    fn body(&mut self, start: &Span) -> Read<Document<'a>> {
         let from = start.start.byte_offset().unwrap_or_default();
         let mut root = Node { value: Value::Null, line: line(start), column: column(start) };
-        loop {
-            let Some((event, span)) = self.next()? else { break };
+        while let Some((event, span)) = self.next()? {
             if event == Event::DocumentEnd {
-                let to = span.start.byte_offset().unwrap_or(text.len());
-                let slice = text.get(from..to).unwrap_or_default();
+                let to = span.start.byte_offset().unwrap_or(self.text.len());
+                let slice = self.text.get(from..to).unwrap_or_default();
                 if slice.len() > self.limits.document_bytes {
-                    let message = format!("a document of {} bytes; at most {} are read", slice.len(), self.limits.document_bytes);
+                    let message =
+                        format!("a document of {} bytes; at most {} are read", slice.len(), self.limits.document_bytes);
                     return Err(Broken { partial: Some(root), ..broken(start, "too-large", message) });
                 }
                 return Ok(Document { root, text: slice.trim_start_matches("---").trim() });
@@ -136,7 +141,10 @@ impl<'a> Reader<'a, '_> {
         let (value, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => (scalar(&text, style, tag.as_deref()), anchor),
             Event::SequenceStart(_, anchor, _) => (self.sequence(depth)?, anchor),
-            Event::MappingStart(_, anchor, _) => (self.mapping(depth)?, anchor),
+            Event::MappingStart(_, anchor, _) => {
+                let value = self.mapping(depth)?;
+                (self.colon_at_the_end(span).map_or(value, |text| Value::Scalar { text, style: Style::Plain }), anchor)
+            }
             Event::Alias(id) => return self.alias(id, span),
             _ => return Err(broken(span, "syntax", "something that is no value stands here")),
         };
@@ -171,32 +179,51 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn mapping(&mut self, depth: usize) -> Read<Value> {
-        let mut entries: Vec<Entry> = Vec::new();
-        let mut seen = HashSet::new();
-        let mut merged = Vec::new();
+        let mut pairs = Pairs::default();
+        match self.pairs(depth, &mut pairs).and_then(|()| merge(&mut pairs)) {
+            Ok(()) => Ok(Value::Mapping(pairs.entries)),
+            // The outermost mapping wins as the error travels up: it tells kind and name.
+            Err(mut error) => {
+                let (line, column) = (error.line, error.column);
+                error.partial = Some(Node { value: Value::Mapping(pairs.entries), line, column });
+                Err(error)
+            }
+        }
+    }
+
+    fn pairs(&mut self, depth: usize, pairs: &mut Pairs) -> Read<()> {
         while let Some((event, span)) = self.next()? {
             if event == Event::MappingEnd {
                 break;
             }
-            let key = key(&event, &span).map_err(|error| partial(error, &entries, &span))?;
-            let merges = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<");
+            let key = key(&event, &span)?;
             self.count(1, &span)?;
-            let value = match self.next()? {
-                Some((event, span)) => self.node(event, &span, depth + 1).map_err(|error| partial(error, &entries, &span))?,
-                None => break,
-            };
-            if merges {
-                merged.push(value);
+            let Some((value, value_span)) = self.next()? else { break };
+            let value = self.node(value, &value_span, depth + 1)?;
+            if matches!(&event, Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<") {
+                pairs.merged.push(value);
                 continue;
             }
-            if !seen.insert(key.clone()) {
-                let error = broken(&span, "duplicate-key", format!("the key `{key}` stands twice in one object; keep one"));
-                return Err(partial(error, &entries, &span));
+            if !pairs.seen.insert(key.clone()) {
+                return Err(broken(
+                    &span,
+                    "duplicate-key",
+                    format!("the key `{key}` stands twice in one object; keep one"),
+                ));
             }
-            entries.push(Entry { key, line: line(&span), column: column(&span), value });
+            pairs.entries.push(Entry { key, line: line(&span), column: column(&span), value });
         }
-        merge(&mut entries, merged, seen)?;
-        Ok(Value::Mapping(entries))
+        Ok(())
+    }
+
+    /// `[001:db8::]`: YAML 1.2 reads a pair with the key `001:db8:` and no value, Kubernetes the text as it stands. The pair has
+    /// no braces, so its span is empty.
+    fn colon_at_the_end(&self, span: &Span) -> Option<Box<str>> {
+        let start = span.start.byte_offset().filter(|_| span.is_empty())?;
+        let rest = self.text.get(start..)?;
+        let end = rest.find(|c: char| c.is_whitespace() || ",[]{}\"'".contains(c))?;
+        let (word, next) = rest.split_at(end);
+        (word.ends_with(':') && next.starts_with([',', ']'])).then(|| word.into())
     }
 
     fn count(&mut self, size: usize, span: &Span) -> Read<()> {
@@ -209,9 +236,17 @@ impl<'a> Reader<'a, '_> {
     }
 }
 
+/// A mapping while it is read.
+#[derive(Default)]
+struct Pairs {
+    entries: Vec<Entry>,
+    seen: HashSet<Box<str>>,
+    merged: Vec<Node>,
+}
+
 /// YAML's merge key: pairs of the merged mappings that the mapping does not have itself.
-fn merge(entries: &mut Vec<Entry>, merged: Vec<Node>, mut seen: HashSet<Box<str>>) -> Read<()> {
-    let flat = merged.into_iter().flat_map(|node| match node.value {
+fn merge(pairs: &mut Pairs) -> Read<()> {
+    let flat = std::mem::take(&mut pairs.merged).into_iter().flat_map(|node| match node.value {
         Value::Sequence(items) => items,
         _ => vec![node],
     });
@@ -220,7 +255,7 @@ fn merge(entries: &mut Vec<Entry>, merged: Vec<Node>, mut seen: HashSet<Box<str>
             let message = format!("`<<` merges objects, found {}", node.describe());
             return Err(Broken { line: node.line, column: node.column, code: "syntax", message, partial: None });
         };
-        entries.extend(more.into_iter().filter(|entry| seen.insert(entry.key.clone())));
+        pairs.entries.extend(more.into_iter().filter(|entry| pairs.seen.insert(entry.key.clone())));
     }
     Ok(())
 }
@@ -251,12 +286,6 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Value {
         ScalarStyle::Plain => Value::Scalar { text: text.into(), style: Style::Plain },
         _ => Value::Scalar { text: text.into(), style: Style::Quoted },
     }
-}
-
-/// Keeps what was read of the innermost finished level; the outermost mapping wins as the error travels up.
-fn partial(mut error: Broken, entries: &[Entry], span: &Span) -> Broken {
-    error.partial = Some(Node { value: Value::Mapping(entries.to_vec()), line: line(span), column: column(span) });
-    error
 }
 
 fn broken(span: &Span, code: &'static str, message: impl Into<String>) -> Broken {

@@ -11,7 +11,7 @@ fn group(text: &str) -> WorkloadGroup {
         "apiVersion: networking.istio.io/v1\nkind: WorkloadGroup\nmetadata: {name: product, namespace: shop}\nspec:\n";
     let parsed = document::parse("test", &format!("{head}{text}"), &Limits::default());
     match parsed.objects.into_iter().next().map(|(object, _)| object.spec) {
-        Some(Spec::WorkloadGroup(group)) => group,
+        Some(Spec::WorkloadGroup(group)) => *group,
         other => panic!("{other:?} {:?}", parsed.diagnostics),
     }
 }

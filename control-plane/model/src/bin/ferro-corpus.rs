@@ -13,7 +13,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let text = std::fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     let (mut summary, mut unmet) = (Summary::default(), 0);
     for (line, case) in text.lines().filter(|line| !line.trim().is_empty()).enumerate() {
-        let case: Case = serde_json::from_str(case).map_err(|error| format!("{} line {}: {error}", path.display(), line + 1))?;
+        let case: Case =
+            serde_json::from_str(case).map_err(|error| format!("{} line {}: {error}", path.display(), line + 1))?;
         if case.text.is_empty() {
             continue;
         }

@@ -1,7 +1,7 @@
+use super::common::Destination;
 use super::common::{Port, WorkloadSelector};
 use super::destination_rule::ConnectionPool;
 use super::gateway::ServerTlsSettings;
-use super::common::Destination;
 use crate::fields::{fields, words};
 
 fields! {

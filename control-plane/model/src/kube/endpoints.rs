@@ -91,4 +91,3 @@ fields! {
         target_ref: Option<TargetRef> = "targetRef",
     }
 }
-

@@ -67,7 +67,9 @@ impl FromNode for IntOrString {
     fn from_node(node: &Node, context: &mut Context<'_>) -> Option<Self> {
         match &node.value {
             Value::Scalar { style: Style::Quoted, text } => Some(Self::String(text.to_string())),
-            Value::Scalar { text, .. } if !text.starts_with(|c: char| c.is_ascii_digit()) => Some(Self::String(text.to_string())),
+            Value::Scalar { text, .. } if !text.starts_with(|c: char| c.is_ascii_digit()) => {
+                Some(Self::String(text.to_string()))
+            }
             _ => u16::from_node(node, context).map(Self::Int),
         }
     }

@@ -95,7 +95,7 @@ impl MeshGateway {
 
     fn of(object: &Object) -> Option<Self> {
         let Spec::Gateway(spec) = &object.spec else { return None };
-        Some(Self { key: object.key.clone(), precedence: Precedence::of(object), spec: spec.clone() })
+        Some(Self { key: object.key.clone(), precedence: Precedence::of(object), spec: spec.as_ref().clone() })
     }
 }
 

@@ -228,7 +228,8 @@ impl Sidecars {
         }
         if let Some((object, Spec::Sidecar(spec))) = after.map(|object| (object, &object.spec)) {
             let precedence = Precedence::of(object);
-            let sidecar = MeshSidecar { key: object.key.clone(), precedence: precedence.clone(), spec: spec.clone() };
+            let sidecar =
+                MeshSidecar { key: object.key.clone(), precedence: precedence.clone(), spec: spec.as_ref().clone() };
             self.by_namespace.insert(Arc::clone(&object.key.namespace), precedence, Arc::new(sidecar));
         }
     }

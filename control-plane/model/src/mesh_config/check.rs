@@ -3,13 +3,19 @@
 use super::document::{AccessLogEncoding, MeshConfigDocument};
 use crate::context::Context;
 use crate::validate::{
-    Nobody, connection_pool, domain, duration, duration_or_off, export_to, label, locality, outlier_detection, retry, tcp_keepalive,
+    Nobody, connection_pool, domain, duration, duration_or_off, export_to, label, locality, outlier_detection, retry,
+    tcp_keepalive,
 };
 
 pub(super) fn check(context: &mut Context<'_>, config: &MeshConfigDocument) {
-    context.inside("trustDomain", config.trust_domain.as_ref(), |context, name| context.require("bad-name", domain(name)));
-    context.each("trustDomainAliases", &config.trust_domain_aliases, |context, name| context.require("bad-name", domain(name)));
-    context.inside("rootNamespace", config.root_namespace.as_ref(), |context, name| context.require("bad-name", label(name)));
+    context
+        .inside("trustDomain", config.trust_domain.as_ref(), |context, name| context.require("bad-name", domain(name)));
+    context.each("trustDomainAliases", &config.trust_domain_aliases, |context, name| {
+        context.require("bad-name", domain(name));
+    });
+    context.inside("rootNamespace", config.root_namespace.as_ref(), |context, name| {
+        context.require("bad-name", label(name));
+    });
     context.inside("connectTimeout", config.connect_timeout.as_ref(), duration);
     context.inside("dnsRefreshRate", config.dns_refresh_rate.as_ref(), duration);
     context.inside("protocolDetectionTimeout", config.protocol_detection_timeout.as_ref(), duration_or_off);
@@ -51,7 +57,10 @@ fn outbound(context: &mut Context<'_>, config: &MeshConfigDocument) {
 fn access_log(context: &mut Context<'_>, config: &MeshConfigDocument) {
     context.inside("accessLogFile", config.access_log_file.as_ref(), |context, file| {
         if !file.is_empty() && !file.starts_with('/') {
-            context.refuse("bad-value", format!("found \"{file}\", allowed: an absolute path such as /dev/stdout, or nothing"));
+            context.refuse(
+                "bad-value",
+                format!("found \"{file}\", allowed: an absolute path such as /dev/stdout, or nothing"),
+            );
         }
     });
     context.inside("accessLogFormat", config.access_log_format.as_ref(), |context, format| {

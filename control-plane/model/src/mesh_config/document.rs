@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use crate::fields::{fields, words};
-use crate::istio::{ConnectionPool, H2UpgradePolicy, HttpRetry, LocalityLbSetting, OutboundTrafficPolicy, OutlierDetection, TcpKeepalive};
+use crate::istio::{
+    ConnectionPool, H2UpgradePolicy, HttpRetry, LocalityLbSetting, OutboundTrafficPolicy, OutlierDetection,
+    TcpKeepalive,
+};
 
 fields! {
     /// The document, absent fields as `None`.

@@ -41,7 +41,9 @@ fn unverified(context: &mut Context<'_>, tls: &ClientTlsSettings) {
 
 /// `configmap://[namespace/]name` may not reach into other namespaces.
 fn config_map(context: &mut Context<'_>, tls: &ClientTlsSettings) {
-    let Some(reference) = tls.credential_name.as_ref().and_then(|name| name.strip_prefix("configmap://")) else { return };
+    let Some(reference) = tls.credential_name.as_ref().and_then(|name| name.strip_prefix("configmap://")) else {
+        return;
+    };
     let own = context.namespace().to_owned();
     let allowed = match reference.split_once('/') {
         Some((namespace, name)) => namespace == own && !name.is_empty() && !name.contains('/'),

@@ -12,8 +12,11 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 /// At least a millisecond, and whole milliseconds.
 pub(crate) fn duration(context: &mut Context<'_>, value: &Duration) {
     if *value < MILLISECOND {
-        context.refuse("out-of-range", format!("found {value:?}, allowed: 1ms and more; leave the field out to turn it off"));
-    } else if value.subsec_nanos() % 1_000_000 != 0 {
+        context.refuse(
+            "out-of-range",
+            format!("found {value:?}, allowed: 1ms and more; leave the field out to turn it off"),
+        );
+    } else if !value.subsec_nanos().is_multiple_of(1_000_000) {
         context.refuse("out-of-range", format!("found {value:?}, allowed: whole milliseconds"));
     }
 }
@@ -67,7 +70,9 @@ pub(super) fn destination(context: &mut Context<'_>, destination: &Destination) 
         "*" => context.refuse("bad-name", "found \"*\", allowed: the name of one host"),
         host => context.require("bad-name", names::host(host)),
     });
-    context.inside("subset", destination.subset.as_ref(), |context, subset| context.require("bad-name", names::label(subset)));
+    context.inside("subset", destination.subset.as_ref(), |context, subset| {
+        context.require("bad-name", names::label(subset));
+    });
     context.inside("port", destination.port.as_ref(), |context, selector| {
         context.within("number", |context| port(context, &selector.number));
     });
@@ -84,7 +89,8 @@ pub(super) fn labels(context: &mut Context<'_>, field: &str, labels: &BTreeMap<S
 /// Labels that choose workloads: no patterns. An empty selector chooses every workload, which its author may not expect.
 pub(super) fn selector(context: &mut Context<'_>, selector: &WorkloadSelector) {
     if selector.labels().is_empty() {
-        context.warn("no-effect", "has no labels, so it chooses every workload of the namespace; leave it out to say so");
+        context
+            .warn("no-effect", "has no labels, so it chooses every workload of the namespace; leave it out to say so");
     }
     let field = if selector.labels.is_empty() { "matchLabels" } else { "labels" };
     context.pairs(field, selector.labels(), |context, key, value| {
@@ -112,10 +118,16 @@ pub(crate) fn export_to(context: &mut Context<'_>, field: &str, entries: &[Strin
         }
         match entry.as_str() {
             "~" if nobody == Nobody::Refused => {
-                context.refuse("bad-name", "found \"~\", allowed: `.`, `*` or namespaces; only a ServiceEntry may be for nobody");
+                context.refuse(
+                    "bad-name",
+                    "found \"~\", allowed: `.`, `*` or namespaces; only a ServiceEntry may be for nobody",
+                );
             }
             "*" | "~" if entries.len() > 1 => {
-                context.refuse("conflict", format!("`{entry}` stands beside other entries; keep it alone or leave it out"));
+                context.refuse(
+                    "conflict",
+                    format!("`{entry}` stands beside other entries; keep it alone or leave it out"),
+                );
             }
             "*" | "." | "~" => {}
             namespace => context.require("bad-name", names::label(namespace)),
@@ -127,7 +139,9 @@ pub(crate) fn export_to(context: &mut Context<'_>, field: &str, entries: &[Strin
 pub(super) fn gateways(context: &mut Context<'_>, gateways: &[String]) {
     context.each("gateways", gateways, |context, gateway| match gateway.split_once('/') {
         Some((namespace, name)) if names::is_label(namespace) && names::is_label(name) => {}
-        Some(_) => context.refuse("bad-name", format!("found \"{gateway}\", allowed: `namespace/name`, both DNS labels")),
+        Some(_) => {
+            context.refuse("bad-name", format!("found \"{gateway}\", allowed: `namespace/name`, both DNS labels"));
+        }
         None => {
             context.require("bad-name", if names::is_label(gateway) { Ok(()) } else { names::domain(gateway) });
             if let Some((name, rest)) = gateway.split_once('.') {

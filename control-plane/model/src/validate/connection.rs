@@ -47,7 +47,9 @@ fn http(context: &mut Context<'_>, http: &HttpSettings) {
         for (field, value) in [("interval", &keepalive.interval), ("timeout", &keepalive.timeout)] {
             match value {
                 Some(value) => context.within(field, |context| duration(context, value)),
-                None => context.refuse("missing-field", format!("wants `{field}`: pings need both interval and timeout")),
+                None => {
+                    context.refuse("missing-field", format!("wants `{field}`: pings need both interval and timeout"));
+                }
             }
         }
     });
@@ -64,13 +66,17 @@ pub(crate) fn outlier_detection(context: &mut Context<'_>, outliers: &OutlierDet
     });
     let split = outliers.split_external_local_origin_errors == Some(true);
     if !split && outliers.consecutive_local_origin_failures.is_some_and(|failures| failures > 0) {
-        let message = "local failures count apart only with `splitExternalLocalOriginErrors: true`; add it, or leave this out";
+        let message =
+            "local failures count apart only with `splitExternalLocalOriginErrors: true`; add it, or leave this out";
         context.within("consecutiveLocalOriginFailures", |context| context.refuse("conflict", message));
     }
     context.each("outlierDetectionHttpErrorCodes", &outliers.outlier_detection_http_error_codes, |context, range| {
         let (start, end) = (range.start.unwrap_or_default(), range.end.unwrap_or_default());
         if !(100..600).contains(&start) || !(100..=600).contains(&end) || start > end {
-            context.refuse("out-of-range", format!("found {start} to {end}, allowed: status codes, the first not above the last"));
+            context.refuse(
+                "out-of-range",
+                format!("found {start} to {end}, allowed: status codes, the first not above the last"),
+            );
         }
     });
 }

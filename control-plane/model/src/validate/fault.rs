@@ -61,10 +61,14 @@ fn abort(context: &mut Context<'_>, abort: &FaultAbort) {
         1 => {}
         _ => context.refuse("conflict", "only one of httpStatus, grpcStatus, http2Error may be given"),
     }
-    context.inside("httpStatus", abort.http_status.as_ref(), |context, status| http_status(context, i64::from(*status)));
+    context
+        .inside("httpStatus", abort.http_status.as_ref(), |context, status| http_status(context, i64::from(*status)));
     context.inside("grpcStatus", abort.grpc_status.as_ref(), |context, status| {
         if !GRPC.contains(&status.as_str()) {
-            context.refuse("bad-name", format!("found \"{status}\", allowed: the name of a gRPC status such as UNAVAILABLE"));
+            context.refuse(
+                "bad-name",
+                format!("found \"{status}\", allowed: the name of a gRPC status such as UNAVAILABLE"),
+            );
         }
     });
     context.inside("http2Error", abort.http2_error.as_ref(), |context, _| {

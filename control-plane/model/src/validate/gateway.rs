@@ -16,7 +16,9 @@ pub(super) fn check(context: &mut Context<'_>, gateway: &Gateway) {
         server(context, one);
         let name = one.port.as_ref().and_then(|port| port.name.as_deref()).unwrap_or_default();
         if !name.is_empty() && !seen.insert(name.to_owned()) {
-            context.within("port", |context| context.refuse("duplicate", format!("the port name \"{name}\" stands twice; rename one")));
+            context.within("port", |context| {
+                context.refuse("duplicate", format!("the port name \"{name}\" stands twice; rename one"));
+            });
         }
     });
 }
@@ -26,7 +28,7 @@ fn server(context: &mut Context<'_>, server: &Server) {
         context.refuse("missing-field", "has no hosts; `*` stands for every name");
     }
     context.each("hosts", &server.hosts, |context, host| context.require("bad-name", server_host(host)));
-    context.inside("bind", server.bind.as_ref(), bind);
+    context.inside("bind", server.bind.as_ref(), |context, address| bind(context, address));
     let Some(port) = &server.port else {
         return context.refuse("missing-field", "wants a `port` with number, name and protocol");
     };
@@ -47,13 +49,15 @@ fn server_host(text: &str) -> Result<(), String> {
 /// A name with a dot: gateways and Sidecars belong to no namespace that could complete a short one.
 pub(super) fn full_host(host: &str) -> Result<(), String> {
     if host != "*" && !host.contains('.') && !names::is_ip(host) {
-        return Err(format!("found the short name \"{host}\", allowed: full names such as {host}.shop.svc.cluster.local"));
+        return Err(format!(
+            "found the short name \"{host}\", allowed: full names such as {host}.shop.svc.cluster.local"
+        ));
     }
     names::host(host).and_then(|()| names::whole_wildcard(host))
 }
 
 /// An IP address, or a socket.
-fn bind(context: &mut Context<'_>, bind: &String) {
+fn bind(context: &mut Context<'_>, bind: &str) {
     match bind.strip_prefix("unix://") {
         Some(path) => context.require("bad-address", names::unix_path(path)),
         None if bind.is_empty() => {}
@@ -95,7 +99,9 @@ fn tls_fits(context: &mut Context<'_>, port: &ServerPort, tls: Option<&ServerTls
     };
     context.within("tls", |context| {
         if tls.https_redirect == Some(true) && !protocol.is_http() {
-            context.within("httpsRedirect", |context| context.warn("no-effect", "redirects plain HTTP only; put it on an HTTP port"));
+            context.within("httpsRedirect", |context| {
+                context.warn("no-effect", "redirects plain HTTP only; put it on an HTTP port");
+            });
         }
         if protocol.is_tls() {
             return;
@@ -103,7 +109,10 @@ fn tls_fits(context: &mut Context<'_>, port: &ServerPort, tls: Option<&ServerTls
         let ends = !matches!(tls.mode, None | Some(ServerTlsMode::Passthrough | ServerTlsMode::AutoPassthrough));
         let files = [&tls.server_certificate, &tls.private_key, &tls.ca_certificates].into_iter().any(Option::is_some);
         if !protocol.is_http() || ends || files {
-            context.refuse("conflict", "the port is plain; use protocol HTTPS or TLS, or leave everything but httpsRedirect out");
+            context.refuse(
+                "conflict",
+                "the port is plain; use protocol HTTPS or TLS, or leave everything but httpsRedirect out",
+            );
         }
     });
 }

@@ -24,8 +24,11 @@ pub(super) fn matched(context: &mut Context<'_>, name: &str) {
 
 /// Changes to the headers of requests and responses.
 pub(super) fn operations(context: &mut Context<'_>, headers: &Headers) {
-    context.inside("request", headers.request.as_ref(), |context, operations| changes(context, operations, Side::Request));
-    context.inside("response", headers.response.as_ref(), |context, operations| changes(context, operations, Side::Response));
+    context
+        .inside("request", headers.request.as_ref(), |context, operations| changes(context, operations, Side::Request));
+    context.inside("response", headers.response.as_ref(), |context, operations| {
+        changes(context, operations, Side::Response);
+    });
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,13 +55,17 @@ fn changed(context: &mut Context<'_>, name: &str, side: Side) {
     if name.is_empty() {
         context.refuse("bad-name", "the name of a header is empty");
     } else if name.starts_with(':') || name.eq_ignore_ascii_case("host") {
-        context.refuse("bad-name", format!("found \"{name}\", allowed: any header but Host and those that begin with `:`"));
+        context.refuse(
+            "bad-name",
+            format!("found \"{name}\", allowed: any header but Host and those that begin with `:`"),
+        );
     }
 }
 
 /// The authority may be written in one place only.
 pub(super) fn one_authority(context: &mut Context<'_>, rewrite: Option<&HttpRewrite>, headers: Option<&Headers>) {
-    let rewritten = rewrite.and_then(|rewrite| rewrite.authority.as_ref()).is_some_and(|authority| !authority.is_empty());
+    let rewritten =
+        rewrite.and_then(|rewrite| rewrite.authority.as_ref()).is_some_and(|authority| !authority.is_empty());
     let Some(request) = headers.and_then(|headers| headers.request.as_ref()) else { return };
     let written = request.set.keys().chain(request.add.keys()).filter(|name| is_authority(name)).count();
     if written + usize::from(rewritten) > 1 {

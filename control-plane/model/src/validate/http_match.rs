@@ -8,7 +8,8 @@ use crate::istio::{HeaderMatch, HttpMatchRequest, StringMatch};
 pub(super) fn check(context: &mut Context<'_>, request: &HttpMatchRequest) {
     // Envoy takes an empty prefix of the path, and only of the path.
     context.inside("uri", request.uri.as_ref(), expression);
-    for (field, value) in [("scheme", &request.scheme), ("method", &request.method), ("authority", &request.authority)] {
+    for (field, value) in [("scheme", &request.scheme), ("method", &request.method), ("authority", &request.authority)]
+    {
         context.inside(field, value.as_ref(), string_match);
     }
     for (field, map) in [("headers", &request.headers), ("withoutHeaders", &request.without_headers)] {
@@ -39,7 +40,9 @@ pub(super) fn string_match(context: &mut Context<'_>, value: &StringMatch) {
     if let StringMatch::Prefix(prefix) = value
         && prefix.is_empty()
     {
-        context.within("prefix", |context| context.refuse("bad-value", "is empty; leave the match out to match everything"));
+        context.within("prefix", |context| {
+            context.refuse("bad-value", "is empty; leave the match out to match everything");
+        });
     }
     expression(context, value);
 }

@@ -3,7 +3,8 @@
 use super::{common, fault, headers, http_match, names, retry};
 use crate::context::Context;
 use crate::istio::{
-    CorsPolicy, DirectResponse, HttpMatchRequest, HttpMirror, HttpRedirect, HttpRewrite, HttpRoute, HttpRouteDestination, StringMatch,
+    CorsPolicy, DirectResponse, HttpMatchRequest, HttpMirror, HttpRedirect, HttpRewrite, HttpRoute,
+    HttpRouteDestination, StringMatch,
 };
 
 /// Larger bodies belong into a service.
@@ -70,7 +71,9 @@ fn delegation(context: &mut Context<'_>, route: &HttpRoute, role: Role, name: Op
     }
     if let Some(index) = route.match_.iter().position(|alternative| *alternative == HttpMatchRequest::default()) {
         context.within("match", |context| {
-            context.item(index, |context| context.refuse("conflict", "an empty match cannot be combined with the delegate's; leave it out"));
+            context.item(index, |context| {
+                context.refuse("conflict", "an empty match cannot be combined with the delegate's; leave it out");
+            });
         });
     }
 }
@@ -96,7 +99,10 @@ pub(super) fn weights(context: &mut Context<'_>, weights: impl ExactSizeIterator
             }
         }
         if several && total == 0 {
-            context.refuse("out-of-range", "the weights add up to 0; with several destinations at least one needs a weight");
+            context.refuse(
+                "out-of-range",
+                "the weights add up to 0; with several destinations at least one needs a weight",
+            );
         }
     });
 }
@@ -108,10 +114,13 @@ fn redirect(context: &mut Context<'_>, redirect: &HttpRedirect, route: &HttpRout
     }
     let prefixes = |uri: &Option<StringMatch>| uri.as_ref().is_none_or(|uri| matches!(uri, StringMatch::Prefix(_)));
     if says(&redirect.prefix_rewrite) && !route.match_.iter().all(|alternative| prefixes(&alternative.uri)) {
-        context.within("prefixRewrite", |context| context.refuse("conflict", "replaces a prefix, but a match of the route has none"));
+        context.within("prefixRewrite", |context| {
+            context.refuse("conflict", "replaces a prefix, but a match of the route has none");
+        });
     }
     let ports = redirect.port.is_some() || redirect.derive_port.is_some();
-    if !ports && ![&redirect.uri, &redirect.prefix_rewrite, &redirect.authority, &redirect.scheme].into_iter().any(says) {
+    if !ports && ![&redirect.uri, &redirect.prefix_rewrite, &redirect.authority, &redirect.scheme].into_iter().any(says)
+    {
         context.refuse("missing-field", "changes nothing; give uri, prefixRewrite, authority, scheme or port");
     }
     if redirect.port.is_some() && redirect.derive_port.is_some() {
@@ -126,7 +135,10 @@ fn redirect(context: &mut Context<'_>, redirect: &HttpRedirect, route: &HttpRout
     context.inside("redirectCode", redirect.redirect_code.as_ref(), |context, code| match code {
         0 => {}
         code if REDIRECTS.contains(code) => {}
-        300..=399 => context.warn("no-effect", format!("Envoy cannot redirect with {code}, the route will do nothing; use 301, 302, 303, 307 or 308")),
+        300..=399 => context.warn(
+            "no-effect",
+            format!("Envoy cannot redirect with {code}, the route will do nothing; use 301, 302, 303, 307 or 308"),
+        ),
         _ => context.refuse("out-of-range", format!("found {code}, allowed: 301, 302, 303, 307, 308")),
     });
 }
@@ -137,8 +149,12 @@ fn direct_response(context: &mut Context<'_>, response: &DirectResponse) {
         let size = body.string.as_ref().or(body.bytes.as_ref()).map_or(0, String::len);
         match (&body.string, &body.bytes) {
             (Some(_), Some(_)) => context.refuse("conflict", "only one of string, bytes may be given"),
-            _ if size > BODY_REFUSED => context.refuse("too-large", format!("found {size} bytes, allowed: 1 MiB; serve it from a service")),
-            _ if size > BODY_LARGE => context.warn("too-large", format!("{size} bytes are held by every proxy that sees this route")),
+            _ if size > BODY_REFUSED => {
+                context.refuse("too-large", format!("found {size} bytes, allowed: 1 MiB; serve it from a service"));
+            }
+            _ if size > BODY_LARGE => {
+                context.warn("too-large", format!("{size} bytes are held by every proxy that sees this route"));
+            }
             _ => {}
         }
     });
@@ -157,7 +173,9 @@ fn rewrite(context: &mut Context<'_>, rewrite: &HttpRewrite) {
         if !says(&regex.match_) || !says(&regex.rewrite) {
             return context.refuse("missing-field", "wants both `match` and `rewrite`");
         }
-        context.inside("match", regex.match_.as_ref(), |context, expression| context.require("bad-regex", names::regex(expression)));
+        context.inside("match", regex.match_.as_ref(), |context, expression| {
+            context.require("bad-regex", names::regex(expression));
+        });
     });
 }
 

@@ -12,8 +12,8 @@ pub(super) fn service(context: &mut Context<'_>, spec: &ServiceSpec) {
         let name = spec.external_name.as_deref().unwrap_or_default();
         context.within("externalName", |context| context.require("bad-name", names::domain(name)));
     }
-    context.inside("clusterIP", spec.cluster_ip.as_ref(), cluster_ip);
-    context.each("clusterIPs", &spec.cluster_ips, cluster_ip);
+    context.inside("clusterIP", spec.cluster_ip.as_ref(), |context, address| cluster_ip(context, address));
+    context.each("clusterIPs", &spec.cluster_ips, |context, address| cluster_ip(context, address));
     let several = spec.ports.len() > 1;
     let (mut named, mut numbered) = (BTreeSet::new(), BTreeSet::new());
     context.each("ports", &spec.ports, |context, port| {
@@ -22,17 +22,21 @@ pub(super) fn service(context: &mut Context<'_>, spec: &ServiceSpec) {
         if name.is_empty() && several {
             context.refuse("missing-field", "wants a `name`: the Service has several ports");
         } else if !name.is_empty() && !named.insert(name.clone()) {
-            context.within("name", |context| context.refuse("duplicate", format!("the port name \"{name}\" stands twice; rename one")));
+            context.within("name", |context| {
+                context.refuse("duplicate", format!("the port name \"{name}\" stands twice; rename one"));
+            });
         }
         if !numbered.insert((port.port, port.protocol.clone().unwrap_or_else(|| "TCP".to_owned()))) {
-            context.within("port", |context| context.refuse("duplicate", format!("the port {} stands twice; keep one", port.port)));
+            context.within("port", |context| {
+                context.refuse("duplicate", format!("the port {} stands twice; keep one", port.port));
+            });
         }
     });
     common::labels(context, "selector", &spec.selector);
 }
 
-fn cluster_ip(context: &mut Context<'_>, address: &String) {
-    if !matches!(address.as_str(), "" | "None") {
+fn cluster_ip(context: &mut Context<'_>, address: &str) {
+    if !matches!(address, "" | "None") {
         context.require("bad-address", names::ip(address));
     }
 }
@@ -68,7 +72,8 @@ pub(super) fn endpoint_slice(context: &mut Context<'_>, slice: &EndpointSlice) {
 
 pub(super) fn endpoints(context: &mut Context<'_>, endpoints: &Endpoints) {
     context.each("subsets", &endpoints.subsets, |context, subset| {
-        for (field, addresses) in [("addresses", &subset.addresses), ("notReadyAddresses", &subset.not_ready_addresses)] {
+        for (field, addresses) in [("addresses", &subset.addresses), ("notReadyAddresses", &subset.not_ready_addresses)]
+        {
             context.each(field, addresses, |context, address| {
                 context.within("ip", |context| context.require("bad-address", names::ip(&address.ip)));
             });

@@ -4,13 +4,17 @@ use std::collections::BTreeSet;
 
 use super::common::duration;
 use crate::context::Context;
-use crate::istio::{ConsistentHash, Failover, HttpCookie, LoadBalancer, LocalityLbSetting, Maglev, OutlierDetection, Warmup, ZoneAwareLbSetting};
+use crate::istio::{
+    ConsistentHash, Failover, HttpCookie, LoadBalancer, LocalityLbSetting, Maglev, OutlierDetection, Warmup,
+    ZoneAwareLbSetting,
+};
 
 /// Envoy's largest Maglev table.
 const MAGLEV: u64 = 5_000_011;
 
 /// Labels that say where an endpoint runs.
-const TOPOLOGY: [&str; 3] = ["topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone"];
+const TOPOLOGY: [&str; 3] =
+    ["topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone"];
 
 pub(super) fn check(context: &mut Context<'_>, balancer: &LoadBalancer, outliers: Option<&OutlierDetection>) {
     if balancer.simple.is_some() && balancer.consistent_hash.is_some() {
@@ -40,7 +44,10 @@ fn consistent_hash(context: &mut Context<'_>, hash: &ConsistentHash) {
         hash.http_query_parameter_name.is_some(),
     ];
     if keys.iter().filter(|given| **given).count() > 1 {
-        context.refuse("conflict", "only one of httpHeaderName, httpCookie, useSourceIp, httpQueryParameterName may be given");
+        context.refuse(
+            "conflict",
+            "only one of httpHeaderName, httpCookie, useSourceIp, httpQueryParameterName may be given",
+        );
     }
     if hash.ring_hash.is_some() && hash.maglev.is_some() {
         context.refuse("conflict", "only one of ringHash, maglev may be given");
@@ -72,13 +79,14 @@ fn cookie(context: &mut Context<'_>, cookie: &HttpCookie) {
 fn maglev(context: &mut Context<'_>, maglev: &Maglev) {
     let size = maglev.table_size.unwrap_or_default();
     if size >= MAGLEV || !is_prime(size) {
-        context.refuse("out-of-range", format!("found a table of {size}, allowed: a prime below {MAGLEV}, such as 65537"));
+        context
+            .refuse("out-of-range", format!("found a table of {size}, allowed: a prime below {MAGLEV}, such as 65537"));
     }
 }
 
 /// Called for numbers below [`MAGLEV`] only, so that a thousand divisions decide.
 fn is_prime(number: u64) -> bool {
-    number >= 2 && (2..).take_while(|factor| factor * factor <= number).all(|factor| number % factor != 0)
+    number >= 2 && (2..).take_while(|factor| factor * factor <= number).all(|factor| !number.is_multiple_of(factor))
 }
 
 /// Preferences among localities.
@@ -87,14 +95,22 @@ pub(crate) fn locality(context: &mut Context<'_>, setting: &LocalityLbSetting) {
         context.refuse("conflict", "only one of distribute, failover may be given");
     }
     if !setting.failover.is_empty() {
-        topology_labels(context, &setting.failover_priority, "`failover` orders regions already; leave this label out, or `failover`");
+        topology_labels(
+            context,
+            &setting.failover_priority,
+            "`failover` orders regions already; leave this label out, or `failover`",
+        );
     }
     distribution(context, setting);
     failover(context, &setting.failover);
 }
 
 fn zone_aware(context: &mut Context<'_>, setting: &ZoneAwareLbSetting) {
-    topology_labels(context, &setting.failover_priority, "zone-aware routing orders localities itself; leave this label out");
+    topology_labels(
+        context,
+        &setting.failover_priority,
+        "zone-aware routing orders localities itself; leave this label out",
+    );
     failover(context, &setting.failover);
 }
 
@@ -120,7 +136,10 @@ fn failover(context: &mut Context<'_>, entries: &[Failover]) {
             context.refuse("conflict", format!("from and to are both \"{from}\"; name two regions"));
         }
         if [from, to].iter().any(|region| region.contains(['/', '*'])) {
-            context.refuse("bad-name", format!("found \"{from}\" to \"{to}\", allowed: regions without zone and without `*`"));
+            context.refuse(
+                "bad-name",
+                format!("found \"{from}\" to \"{to}\", allowed: regions without zone and without `*`"),
+            );
         }
     });
 }
@@ -139,7 +158,9 @@ fn distribution(context: &mut Context<'_>, setting: &LocalityLbSetting) {
         });
         let total: u64 = entry.to.values().map(|weight| u64::from(*weight)).sum();
         if total != 100 {
-            context.within("to", |context| context.refuse("out-of-range", format!("the shares add up to {total}, allowed: 100")));
+            context.within("to", |context| {
+                context.refuse("out-of-range", format!("the shares add up to {total}, allowed: 100"));
+            });
         }
     });
 }
@@ -161,7 +182,9 @@ impl<'a> Covered<'a> {
         };
         let parts = prefix.unwrap_or("all");
         if parts.contains('*') || parts.split('/').count() > 3 || parts.split('/').any(str::is_empty) {
-            return Err(format!("found \"{locality}\", allowed: region, region/zone or region/zone/subzone, with `*` as last part"));
+            return Err(format!(
+                "found \"{locality}\", allowed: region, region/zone or region/zone/subzone, with `*` as last part"
+            ));
         }
         if self.overlaps(prefix) {
             return Err(format!("\"{locality}\" overlaps with one before; name each locality once"));

@@ -82,7 +82,11 @@ pub(super) fn subnet(text: &str) -> Check {
 /// The path behind `unix://`: absolute and no directory, or an abstract name that begins with `@`.
 pub(super) fn unix_path(path: &str) -> Check {
     let file = path.starts_with('/') && !path.ends_with('/');
-    allow(file || (path.starts_with('@') && path.len() > 1), path, "an absolute path of a socket, as in unix:///run/app.sock")
+    allow(
+        file || (path.starts_with('@') && path.len() > 1),
+        path,
+        "an absolute path of a socket, as in unix:///run/app.sock",
+    )
 }
 
 /// A port number.
@@ -106,11 +110,21 @@ fn is_header(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
+/// A header's name as Kubernetes allows it in probes.
+pub(super) fn probe_header(name: &str) -> Check {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    allow(!name.is_empty() && name.bytes().all(plain), name, "a header name of letters, digits, `-` and `_`")
+}
+
 /// The key of a label: `[dns name/]name`.
 pub(super) fn label_key(key: &str) -> Check {
     let (prefix, name) = key.rsplit_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
     let prefix_ok = prefix.is_none_or(|prefix| prefix.len() <= 253 && prefix.split('.').all(is_label));
-    allow(prefix_ok && is_qualified(name), key, "a label key: at most 63 letters, digits, - _ . and an optional DNS name before `/`")
+    allow(
+        prefix_ok && is_qualified(name),
+        key,
+        "a label key: at most 63 letters, digits, - _ . and an optional DNS name before `/`",
+    )
 }
 
 /// The value of a label; may be empty.

@@ -19,7 +19,10 @@ fn unreachable<R, M: PartialEq>(context: &mut Context<'_>, field: &str, routes: 
         for (index, route) in routes.iter().enumerate() {
             if let Some(first) = catch_all.filter(|first| *first < index) {
                 context.item(index, |context| {
-                    context.warn("unreachable", format!("{field}[{first}] has no match and takes every request; move it to the end"));
+                    context.warn(
+                        "unreachable",
+                        format!("{field}[{first}] has no match and takes every request; move it to the end"),
+                    );
                 });
                 continue;
             }
@@ -27,7 +30,8 @@ fn unreachable<R, M: PartialEq>(context: &mut Context<'_>, field: &str, routes: 
                 match earlier.iter().find(|(_, other)| *other == alternative) {
                     Some((first, _)) => context.item(index, |context| {
                         context.within("match", |context| {
-                            let message = format!("the same match stands in {field}[{first}], which takes its requests");
+                            let message =
+                                format!("the same match stands in {field}[{first}], which takes its requests");
                             context.item(number, |context| context.warn("unreachable", message));
                         });
                     }),

@@ -39,7 +39,10 @@ pub(crate) fn retry(context: &mut Context<'_>, retry: &HttpRetry) {
         for condition in conditions.split(',').filter(|_| !conditions.is_empty()) {
             if !CONDITIONS.contains(&condition) && !is_status(condition) {
                 let allowed = CONDITIONS.join(", ");
-                context.refuse("bad-name", format!("found \"{condition}\", allowed: status codes and {allowed}, separated by commas alone"));
+                context.refuse(
+                    "bad-name",
+                    format!("found \"{condition}\", allowed: status codes and {allowed}, separated by commas alone"),
+                );
             }
         }
     });

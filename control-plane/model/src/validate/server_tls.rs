@@ -32,7 +32,9 @@ pub(super) fn check(context: &mut Context<'_>, tls: &ServerTlsSettings) {
     let sources = sources(tls);
     match tls.mode {
         Some(ServerTlsMode::IstioMutual) => return no_certificates(context, tls, !sources.is_empty()),
-        None | Some(ServerTlsMode::Passthrough | ServerTlsMode::AutoPassthrough) if !sources.is_empty() || given(&tls.ca_certificates) => {
+        None | Some(ServerTlsMode::Passthrough | ServerTlsMode::AutoPassthrough)
+            if !sources.is_empty() || given(&tls.ca_certificates) =>
+        {
             context.warn("no-effect", "TLS is passed through here: certificates are not used");
         }
         _ => {}
@@ -77,7 +79,10 @@ fn no_certificates(context: &mut Context<'_>, tls: &ServerTlsSettings, other: bo
 fn files(context: &mut Context<'_>, tls: &ServerTlsSettings) {
     let mutual = tls.mode != Some(ServerTlsMode::Simple);
     if mutual && !given(&tls.ca_certificates) && !given(&tls.ca_cert_credential_name) {
-        context.refuse("missing-field", "asks for client certificates and wants `caCertificates` to check them by, or a credentialName");
+        context.refuse(
+            "missing-field",
+            "asks for client certificates and wants `caCertificates` to check them by, or a credentialName",
+        );
     }
     let wanted = |context: &mut Context<'_>, certificate: &Option<String>, key: &Option<String>| {
         if !given(certificate) || !given(key) {
@@ -94,7 +99,9 @@ fn files(context: &mut Context<'_>, tls: &ServerTlsSettings) {
 
 fn too_many(context: &mut Context<'_>, field: &str, count: usize) {
     if count > CERTIFICATES {
-        context.within(field, |context| context.warn("no-effect", format!("found {count}; Envoy takes one RSA and one ECDSA certificate")));
+        context.within(field, |context| {
+            context.warn("no-effect", format!("found {count}; Envoy takes one RSA and one ECDSA certificate"));
+        });
     }
 }
 
@@ -112,14 +119,19 @@ fn revocation(context: &mut Context<'_>, tls: &ServerTlsSettings) {
 fn suites(context: &mut Context<'_>, tls: &ServerTlsSettings) {
     let old = matches!(tls.min_protocol_version, Some(TlsVersion::V1_0 | TlsVersion::V1_1));
     if old && tls.cipher_suites.is_empty() {
-        context.within("minProtocolVersion", |context| context.warn("no-effect", "versions below 1.2 need `cipherSuites` that they can use"));
+        context.within("minProtocolVersion", |context| {
+            context.warn("no-effect", "versions below 1.2 need `cipherSuites` that they can use");
+        });
     }
     let mut seen = BTreeSet::new();
     context.each("cipherSuites", &tls.cipher_suites, |context, suite| {
         // `ALL`, and expressions such as `-SHA` and `[A|B]`, are Envoy's to judge.
         let expression = suite.is_empty() || suite == "ALL" || !suite.starts_with(|c: char| c.is_ascii_alphanumeric());
         if !expression && !SUITES.contains(&suite.as_str()) {
-            context.warn("no-effect", format!("\"{suite}\" is unknown to Envoy and is left out; known: {}", SUITES.join(", ")));
+            context.warn(
+                "no-effect",
+                format!("\"{suite}\" is unknown to Envoy and is left out; known: {}", SUITES.join(", ")),
+            );
         } else if !seen.insert(suite.clone()) {
             context.warn("no-effect", format!("\"{suite}\" stands twice"));
         }

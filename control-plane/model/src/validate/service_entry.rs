@@ -76,7 +76,8 @@ fn ports(context: &mut Context<'_>, ports: &[ServicePort]) {
 /// NONE sends connections where they were going.
 fn unresolved(context: &mut Context<'_>, entry: &ServiceEntry) {
     if !entry.endpoints.is_empty() {
-        let message = "resolution NONE sends requests to the address the client chose; leave endpoints out, or use STATIC or DNS";
+        let message =
+            "resolution NONE sends requests to the address the client chose; leave endpoints out, or use STATIC or DNS";
         context.within("endpoints", |context| context.refuse("conflict", message));
     }
     context.inside("workloadSelector", entry.workload_selector.as_ref(), |context, _| {
@@ -91,7 +92,9 @@ fn endpoints(context: &mut Context<'_>, entry: &ServiceEntry) {
         if address.starts_with("unix://") && entry.ports.len() != 1 {
             context.refuse("conflict", "a socket serves one port; the entry must have exactly one");
         } else if !address.is_empty() && !address.starts_with("unix://") && !names::is_ip(address) {
-            let message = format!("found \"{address}\", allowed with resolution STATIC: an IP address or unix:///path; use DNS for names");
+            let message = format!(
+                "found \"{address}\", allowed with resolution STATIC: an IP address or unix:///path; use DNS for names"
+            );
             context.within("address", |context| context.refuse("bad-address", message));
         }
         known_ports(context, endpoint, entry);
@@ -103,12 +106,17 @@ fn by_name(context: &mut Context<'_>, entry: &ServiceEntry) {
     if entry.endpoints.is_empty() && entry.workload_selector.is_none() {
         context.each("hosts", &entry.hosts, |context, host| {
             if names::domain(host).is_err() {
-                context.refuse("bad-name", format!("\"{host}\" cannot be resolved by DNS; give a full name, or endpoints with names"));
+                context.refuse(
+                    "bad-name",
+                    format!("\"{host}\" cannot be resolved by DNS; give a full name, or endpoints with names"),
+                );
             }
         });
     }
     if entry.resolution == Some(Resolution::DnsRoundRobin) && entry.endpoints.len() > 1 {
-        context.within("endpoints", |context| context.refuse("conflict", "DNS_ROUND_ROBIN takes one endpoint at most; use DNS for several"));
+        context.within("endpoints", |context| {
+            context.refuse("conflict", "DNS_ROUND_ROBIN takes one endpoint at most; use DNS for several");
+        });
     }
     context.each("endpoints", &entry.endpoints, |context, endpoint| {
         let address = endpoint.address.as_deref().unwrap_or_default();
@@ -119,7 +127,10 @@ fn by_name(context: &mut Context<'_>, entry: &ServiceEntry) {
         known_ports(context, endpoint, entry);
     });
     if entry.hosts.len() > 1 && !entry.addresses.is_empty() && has(entry, Protocol::is_tcp) {
-        context.warn("no-effect", "hosts that share addresses cannot be told apart on TCP ports; make one ServiceEntry for each");
+        context.warn(
+            "no-effect",
+            "hosts that share addresses cannot be told apart on TCP ports; make one ServiceEntry for each",
+        );
     }
 }
 
@@ -127,7 +138,10 @@ fn by_name(context: &mut Context<'_>, entry: &ServiceEntry) {
 fn by_request(context: &mut Context<'_>, entry: &ServiceEntry) {
     context.each("hosts", &entry.hosts, |context, host| {
         if !host.starts_with('*') {
-            context.refuse("bad-name", format!("found \"{host}\", allowed with resolution DYNAMIC_DNS: wildcards such as *.example.com"));
+            context.refuse(
+                "bad-name",
+                format!("found \"{host}\", allowed with resolution DYNAMIC_DNS: wildcards such as *.example.com"),
+            );
         }
     });
     for (field, absent) in [("addresses", entry.addresses.is_empty()), ("endpoints", entry.endpoints.is_empty())] {
@@ -140,7 +154,10 @@ fn by_request(context: &mut Context<'_>, entry: &ServiceEntry) {
         let protocol = port.protocol.as_deref().and_then(Protocol::parse);
         if !matches!(protocol, Some(Protocol::Http | Protocol::Http2 | Protocol::Grpc | Protocol::Tls)) {
             context.within("protocol", |context| {
-                context.refuse("conflict", "requests must carry a name: with resolution DYNAMIC_DNS use HTTP, HTTP2, GRPC or TLS");
+                context.refuse(
+                    "conflict",
+                    "requests must carry a name: with resolution DYNAMIC_DNS use HTTP, HTTP2, GRPC or TLS",
+                );
             });
         }
     });
@@ -159,7 +176,8 @@ fn tell_apart(context: &mut Context<'_>, entry: &ServiceEntry) {
     let names_nothing = |protocol: Protocol| !protocol.is_http() && !protocol.is_tls();
     let resolved = entry.resolution.unwrap_or_default() != Resolution::None;
     if resolved && entry.hosts.len() > 1 && has(entry, names_nothing) {
-        let message = "several hosts cannot be told apart on ports that are neither HTTP nor TLS; make one ServiceEntry for each";
+        let message =
+            "several hosts cannot be told apart on ports that are neither HTTP nor TLS; make one ServiceEntry for each";
         context.within("hosts", |context| context.refuse("conflict", message));
     }
 }

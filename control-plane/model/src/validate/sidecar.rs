@@ -14,8 +14,15 @@ use crate::mesh::Protocol;
 
 pub(super) fn check(context: &mut Context<'_>, sidecar: &Sidecar) {
     let policy = sidecar.outbound_traffic_policy.as_ref();
-    if sidecar.ingress.is_empty() && sidecar.egress.is_empty() && policy.is_none() && sidecar.inbound_connection_pool.is_none() {
-        context.refuse("missing-field", "says nothing; give ingress, egress, outboundTrafficPolicy or inboundConnectionPool");
+    if sidecar.ingress.is_empty()
+        && sidecar.egress.is_empty()
+        && policy.is_none()
+        && sidecar.inbound_connection_pool.is_none()
+    {
+        context.refuse(
+            "missing-field",
+            "says nothing; give ingress, egress, outboundTrafficPolicy or inboundConnectionPool",
+        );
     }
     context.inside("workloadSelector", sidecar.workload_selector.as_ref(), common::selector);
     let mut inbound = BTreeSet::new();
@@ -32,7 +39,8 @@ pub(super) fn check(context: &mut Context<'_>, sidecar: &Sidecar) {
 fn unique(context: &mut Context<'_>, port: Option<&Port>, seen: &mut BTreeSet<u32>) {
     let Some(number) = port.and_then(|port| port.number).filter(|number| *number != 0) else { return };
     if !seen.insert(number) {
-        context.within("port", |context| context.refuse("duplicate", format!("the port {number} stands twice; keep one")));
+        context
+            .within("port", |context| context.refuse("duplicate", format!("the port {number} stands twice; keep one")));
     }
 }
 
@@ -69,7 +77,9 @@ fn ingress(context: &mut Context<'_>, listener: &IstioIngressListener) {
     context.inside("connectionPool", listener.connection_pool.as_ref(), |context, pool| {
         connection::connection_pool(context, pool);
         if pool.http.is_some() && !protocol.is_some_and(Protocol::is_http) {
-            context.within("http", |context| context.warn("no-effect", "the port is not HTTP: only the tcp settings apply"));
+            context.within("http", |context| {
+                context.warn("no-effect", "the port is not HTTP: only the tcp settings apply");
+            });
         }
     });
 }
@@ -80,7 +90,9 @@ fn default_endpoint(context: &mut Context<'_>, endpoint: &String) {
         return context.require("bad-address", names::unix_path(path));
     }
     if !endpoint.is_empty() && !is_local(endpoint) {
-        let message = format!("found \"{endpoint}\", allowed: 127.0.0.1:<port>, 0.0.0.0:<port>, [::1]:<port>, [::]:<port>, unix:///path");
+        let message = format!(
+            "found \"{endpoint}\", allowed: 127.0.0.1:<port>, 0.0.0.0:<port>, [::1]:<port>, [::]:<port>, unix:///path"
+        );
         context.refuse("bad-address", message);
     }
 }
@@ -88,7 +100,8 @@ fn default_endpoint(context: &mut Context<'_>, endpoint: &String) {
 fn is_local(endpoint: &str) -> bool {
     // `:8080` means the address the workload was reached by.
     let any = endpoint.strip_prefix(':').and_then(|port| port.parse::<u16>().ok()).is_some_and(|port| port != 0);
-    let exact = |address: IpAddr| address.is_unspecified() || matches!(address.to_string().as_str(), "127.0.0.1" | "::1");
+    let exact =
+        |address: IpAddr| address.is_unspecified() || matches!(address.to_string().as_str(), "127.0.0.1" | "::1");
     any || endpoint.parse::<SocketAddr>().is_ok_and(|socket| socket.port() != 0 && exact(socket.ip()))
 }
 
@@ -102,10 +115,14 @@ fn ingress_tls(context: &mut Context<'_>, tls: &ServerTlsSettings, protocol: Opt
         ("tlsCertificates", !tls.tls_certificates.is_empty()),
     ];
     for (field, _) in unsupported.into_iter().filter(|(_, given)| *given) {
-        context.within(field, |context| context.refuse("not-supported", "is for Gateways; a Sidecar takes certificates from files"));
+        context.within(field, |context| {
+            context.refuse("not-supported", "is for Gateways; a Sidecar takes certificates from files");
+        });
     }
     if matches!(tls.mode, Some(ServerTlsMode::IstioMutual | ServerTlsMode::AutoPassthrough)) {
-        context.within("mode", |context| context.refuse("not-supported", "allowed in a Sidecar: SIMPLE, MUTUAL, OPTIONAL_MUTUAL, PASSTHROUGH"));
+        context.within("mode", |context| {
+            context.refuse("not-supported", "allowed in a Sidecar: SIMPLE, MUTUAL, OPTIONAL_MUTUAL, PASSTHROUGH");
+        });
     }
     if !protocol.is_some_and(Protocol::is_tls) {
         context.refuse("conflict", "the port is plain; use protocol HTTPS or TLS");
@@ -121,7 +138,10 @@ fn egress_list(context: &mut Context<'_>, listeners: &[IstioEgressListener]) {
         egress(context, listener);
         unique(context, listener.port.as_ref(), &mut ports);
         if listener.port.is_none() && behind > 0 {
-            context.refuse("conflict", "has no port and so takes every port that is left; there is one such listener, and it is the last");
+            context.refuse(
+                "conflict",
+                "has no port and so takes every port that is left; there is one such listener, and it is the last",
+            );
         }
         let socket = listener.bind.as_ref().filter(|bind| bind.starts_with("unix://"));
         if socket.is_some_and(|socket| !sockets.insert(socket.clone())) {
@@ -155,10 +175,14 @@ fn egress_bind(context: &mut Context<'_>, listener: &IstioEgressListener, port: 
         (0, Some(path)) => {
             context.within("bind", |context| context.require("bad-address", names::unix_path(path)));
             if listener.capture_mode == Some(CaptureMode::Iptables) {
-                context.within("captureMode", |context| context.refuse("conflict", "a socket cannot be captured; use NONE or DEFAULT"));
+                context.within("captureMode", |context| {
+                    context.refuse("conflict", "a socket cannot be captured; use NONE or DEFAULT");
+                });
             }
         }
-        (0, None) => context.within("bind", |context| context.refuse("conflict", "port 0 stands for a socket: bind must be unix:///path")),
+        (0, None) => context.within("bind", |context| {
+            context.refuse("conflict", "port 0 stands for a socket: bind must be unix:///path");
+        }),
         (_, _) if bind.is_empty() => {}
         (_, _) => context.within("bind", |context| context.require("bad-address", names::ip(bind))),
     }
@@ -167,7 +191,9 @@ fn egress_bind(context: &mut Context<'_>, listener: &IstioEgressListener, port: 
 /// `namespace/host`; `~` before the namespace takes the host out again, alone it means nothing at all.
 fn egress_host(text: &str) -> Result<(), String> {
     let Some((namespace, host)) = text.split_once('/') else {
-        return Err(format!("found \"{text}\", allowed: `namespace/host`, with `.` for the own namespace and `*` for all"));
+        return Err(format!(
+            "found \"{text}\", allowed: `namespace/host`, with `.` for the own namespace and `*` for all"
+        ));
     };
     let inner = namespace.strip_prefix('~').unwrap_or(namespace);
     let nothing = namespace == "~";
@@ -182,7 +208,9 @@ fn redundant(context: &mut Context<'_>, hosts: &[String]) {
     let all: BTreeSet<&str> = hosts.iter().map(String::as_str).collect();
     let mut seen = BTreeSet::new();
     context.each("hosts", hosts, |context, text| {
-        let Some((namespace, host)) = text.split_once('/').filter(|(namespace, _)| !namespace.starts_with('~')) else { return };
+        let Some((namespace, host)) = text.split_once('/').filter(|(namespace, _)| !namespace.starts_with('~')) else {
+            return;
+        };
         let whole = format!("{namespace}/*");
         if !seen.insert(text.clone()) {
             context.warn("duplicate", "stands twice");
@@ -196,7 +224,12 @@ fn redundant(context: &mut Context<'_>, hosts: &[String]) {
 
 fn outbound_policy(context: &mut Context<'_>, policy: &OutboundTrafficPolicy) {
     if policy.mode == Some(OutboundMode::AllowAnyDynamicDns) {
-        context.within("mode", |context| context.refuse("not-supported", "ALLOW_ANY_DYNAMIC_DNS is a setting of the mesh; use ALLOW_ANY or REGISTRY_ONLY"));
+        context.within("mode", |context| {
+            context.refuse(
+                "not-supported",
+                "ALLOW_ANY_DYNAMIC_DNS is a setting of the mesh; use ALLOW_ANY or REGISTRY_ONLY",
+            );
+        });
     }
     context.inside("egressProxy", policy.egress_proxy.as_ref(), |context, proxy| {
         if policy.mode != Some(OutboundMode::AllowAny) {

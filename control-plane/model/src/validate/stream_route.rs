@@ -30,7 +30,10 @@ fn tls_match(context: &mut Context<'_>, attributes: &TlsMatchAttributes, hosts: 
 
 fn server_name(context: &mut Context<'_>, name: &str, hosts: &[String]) {
     if names::is_ip(name) {
-        return context.warn("no-effect", "clients send no address as server name (RFC 6066, section 3); match by destinationSubnets");
+        return context.warn(
+            "no-effect",
+            "clients send no address as server name (RFC 6066, section 3); match by destinationSubnets",
+        );
     }
     if is_mesh_sni(name) {
         return;
@@ -38,7 +41,8 @@ fn server_name(context: &mut Context<'_>, name: &str, hosts: &[String]) {
     let check = names::wildcard_domain(name);
     if check.is_ok() && !hosts.iter().any(|host| host::covers(host, name)) {
         let hosts = hosts.join(", ");
-        return context.refuse("conflict", format!("\"{name}\" lies outside of the hosts of the VirtualService: {hosts}"));
+        return context
+            .refuse("conflict", format!("\"{name}\" lies outside of the hosts of the VirtualService: {hosts}"));
     }
     context.require("bad-name", check);
 }

@@ -12,7 +12,9 @@ pub(super) fn check(context: &mut Context<'_>, policy: &TrafficPolicy) {
         context.refuse("conflict", "only one of tunnel, proxyProtocol may be given");
     }
     let outliers = policy.outlier_detection.as_ref();
-    context.inside("loadBalancer", policy.load_balancer.as_ref(), |context, value| load_balancer::check(context, value, outliers));
+    context.inside("loadBalancer", policy.load_balancer.as_ref(), |context, value| {
+        load_balancer::check(context, value, outliers);
+    });
     context.inside("connectionPool", policy.connection_pool.as_ref(), connection::connection_pool);
     context.inside("outlierDetection", outliers, connection::outlier_detection);
     context.inside("tls", policy.tls.as_ref(), client_tls::check);
@@ -26,14 +28,22 @@ pub(super) fn check(context: &mut Context<'_>, policy: &TrafficPolicy) {
 /// The policy of one port stands alone, so one without a block would say nothing.
 fn port_policy(context: &mut Context<'_>, policy: &PortTrafficPolicy) {
     match &policy.port {
-        Some(port) => context.within("port", |context| context.within("number", |context| common::port(context, &port.number))),
+        Some(port) => {
+            context.within("port", |context| context.within("number", |context| common::port(context, &port.number)));
+        }
         None => context.refuse("missing-field", "wants `port: {number: ...}`"),
     }
     let outliers = policy.outlier_detection.as_ref();
-    if policy.load_balancer.is_none() && policy.connection_pool.is_none() && outliers.is_none() && policy.tls.is_none() {
-        context.refuse("missing-field", "says nothing about its port; give loadBalancer, connectionPool, outlierDetection or tls");
+    if policy.load_balancer.is_none() && policy.connection_pool.is_none() && outliers.is_none() && policy.tls.is_none()
+    {
+        context.refuse(
+            "missing-field",
+            "says nothing about its port; give loadBalancer, connectionPool, outlierDetection or tls",
+        );
     }
-    context.inside("loadBalancer", policy.load_balancer.as_ref(), |context, value| load_balancer::check(context, value, outliers));
+    context.inside("loadBalancer", policy.load_balancer.as_ref(), |context, value| {
+        load_balancer::check(context, value, outliers);
+    });
     context.inside("connectionPool", policy.connection_pool.as_ref(), connection::connection_pool);
     context.inside("outlierDetection", outliers, connection::outlier_detection);
     context.inside("tls", policy.tls.as_ref(), client_tls::check);

@@ -32,14 +32,12 @@ pub(super) fn check(context: &mut Context<'_>, service: &VirtualService) {
 
 /// A VirtualService without hosts is one that others delegate to: HTTP only, and bound by its root.
 fn delegate(context: &mut Context<'_>, service: &VirtualService) {
-    let forbidden = [
-        ("gateways", service.gateways.is_empty()),
-        ("tls", service.tls.is_empty()),
-        ("tcp", service.tcp.is_empty()),
-    ];
+    let forbidden =
+        [("gateways", service.gateways.is_empty()), ("tls", service.tls.is_empty()), ("tcp", service.tcp.is_empty())];
     for (field, absent) in forbidden {
         if !absent {
-            let message = "a VirtualService without hosts is a delegate and has HTTP routes only; give hosts, or leave this out";
+            let message =
+                "a VirtualService without hosts is a delegate and has HTTP routes only; give hosts, or leave this out";
             context.within(field, |context| context.refuse("conflict", message));
         }
     }
@@ -52,11 +50,14 @@ fn at_gateways_only(service: &VirtualService) -> bool {
 
 fn hosts(context: &mut Context<'_>, service: &VirtualService) {
     let edge = at_gateways_only(service);
-    let names_tls = service.tls.iter().flat_map(|route| &route.match_).any(|attributes| !attributes.sni_hosts.is_empty());
+    let names_tls =
+        service.tls.iter().flat_map(|route| &route.match_).any(|attributes| !attributes.sni_hosts.is_empty());
     let mut valid = true;
     context.each("hosts", &service.hosts, |context, name| {
         let check = match name.as_str() {
-            "*" if !edge => Err("found \"*\", allowed in sidecars: names and `*.` with a name; bind it to a gateway".to_owned()),
+            "*" if !edge => {
+                Err("found \"*\", allowed in sidecars: names and `*.` with a name; bind it to a gateway".to_owned())
+            }
             name if edge && names_tls && stream_route::is_mesh_sni(name) => Ok(()),
             name => names::host(name),
         };
@@ -77,7 +78,9 @@ fn overlaps(context: &mut Context<'_>, hosts: &[String]) {
     context.within("hosts", |context| {
         for (place, name) in hosts.iter().enumerate() {
             if let Some(other) = index.most_specific(name).find(|other| **other != place) {
-                context.item(place, |context| context.refuse("duplicate", format!("\"{name}\" lies within hosts[{other}]; keep one")));
+                context.item(place, |context| {
+                    context.refuse("duplicate", format!("\"{name}\" lies within hosts[{other}]; keep one"));
+                });
             }
         }
     });
@@ -90,7 +93,10 @@ fn claims(context: &mut Context<'_>, service: &VirtualService) {
             for (field, map) in [("headers", &request.headers), ("withoutHeaders", &request.without_headers)] {
                 context.pairs(field, map, |context, name, _| {
                     if headers::is_claim(name) {
-                        context.refuse("conflict", "claims of tokens are matched at gateways only; bind the VirtualService to gateways alone");
+                        context.refuse(
+                            "conflict",
+                            "claims of tokens are matched at gateways only; bind the VirtualService to gateways alone",
+                        );
                     }
                 });
             }

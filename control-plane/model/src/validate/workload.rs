@@ -19,7 +19,10 @@ pub(super) fn endpoint(context: &mut Context<'_>, entry: &WorkloadEntry) {
     let network = entry.network.as_deref().unwrap_or_default();
     match (address, network) {
         ("", "") => context.refuse("missing-field", "wants an `address`"),
-        ("", network) => context.warn("no-effect", format!("has no address: reached through the gateways of network {network} only")),
+        ("", network) => {
+            context
+                .warn("no-effect", format!("has no address: reached through the gateways of network {network} only"));
+        }
         _ => {}
     }
     if let Some(path) = address.strip_prefix("unix://") {
@@ -55,7 +58,9 @@ pub(super) fn group(context: &mut Context<'_>, group: &WorkloadGroup) {
             });
         }),
     }
-    context.inside("metadata", group.metadata.as_ref(), |context, metadata| common::labels(context, "labels", &metadata.labels));
+    context.inside("metadata", group.metadata.as_ref(), |context, metadata| {
+        common::labels(context, "labels", &metadata.labels);
+    });
     context.inside("probe", group.probe.as_ref(), probe);
 }
 
@@ -77,7 +82,10 @@ fn probe(context: &mut Context<'_>, probe: &Probe) {
         _ => context.refuse("conflict", "says several ways to probe; keep one of httpGet, tcpSocket, exec"),
     }
     context.inside("grpc", probe.grpc.as_ref(), |context, _| {
-        context.refuse("not-supported", "probes by gRPC are not supported, in Istio neither; use httpGet, tcpSocket or exec");
+        context.refuse(
+            "not-supported",
+            "probes by gRPC are not supported, in Istio neither; use httpGet, tcpSocket or exec",
+        );
     });
     context.inside("tcpSocket", probe.tcp_socket.as_ref(), |context, socket| {
         context.within("port", |context| common::port(context, &socket.port));
@@ -95,7 +103,7 @@ fn probe(context: &mut Context<'_>, probe: &Probe) {
             }
         });
         context.each("httpHeaders", &get.http_headers, |context, header| {
-            context.within("name", |context| context.require("bad-name", names::header(&header.name)));
+            context.within("name", |context| context.require("bad-name", names::probe_header(&header.name)));
         });
     });
 }
