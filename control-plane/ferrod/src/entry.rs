@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ferro_model::document;
 use ferro_model::istio::{WorkloadGroup, WorkloadTemplate};
-use ferro_model::{Limits, Object};
+use ferro_model::{Limits, Object, Spec};
 use serde_json::json;
 
 use crate::registration::{Announcement, Health};
@@ -76,6 +76,17 @@ fn condition(health: &Health) -> serde_json::Value {
         Health::Unknown => ("Unknown", "the probe has no result yet".to_owned()),
     };
     json!({ "type": "Healthy", "status": status, "message": message })
+}
+
+/// The health that an entry says, in the words of [`condition`].
+pub fn health(object: &Object) -> Health {
+    let Spec::WorkloadEntry(entry) = &object.spec else { return Health::Unknown };
+    let condition = entry.conditions.iter().find(|condition| condition.type_.as_deref() == Some("Healthy"));
+    match condition.map(|condition| (condition.status.as_deref(), condition.message.clone())) {
+        None | Some((Some("True"), _)) => Health::Healthy,
+        Some((Some("False"), reason)) => Health::Unhealthy(reason.unwrap_or_default()),
+        Some(_) => Health::Unknown,
+    }
 }
 
 #[cfg(test)]

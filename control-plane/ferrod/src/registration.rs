@@ -99,14 +99,12 @@ impl Announcement {
 // === impl Registrations ===
 
 impl Registrations {
-    /// Entries found in the store at start: their agents are expected back.
-    pub fn resume(&mut self, entries: impl IntoIterator<Item = (EntryName, Arc<str>)>, now: Instant) {
-        for (name, node) in entries {
+    /// Entries found in the store at start: their agents are expected back, and their health is what was last reported.
+    pub fn resume(&mut self, entries: impl IntoIterator<Item = (EntryName, Arc<str>, Health)>, now: Instant) {
+        for (name, node, health) in entries {
             let leaves_at = Some(now + GRACE_AFTER_RESTART);
-            self.entries.insert(
-                name,
-                Entry { node, announcement: None, health: Health::Healthy, streams: BTreeSet::new(), leaves_at },
-            );
+            let entry = Entry { node, announcement: None, health, streams: BTreeSet::new(), leaves_at };
+            self.entries.insert(name, entry);
         }
     }
 

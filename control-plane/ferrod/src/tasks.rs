@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::control::Control;
+use crate::entry;
 use crate::registration::{Action, EntryName};
 
 /// A registration that could not be written is tried again after this long.
@@ -113,7 +114,7 @@ pub async fn register(
     loop {
         let expiry = control
             .with_registrations(|all| all.next_expiry())
-            .map_or_else(|| Instant::now() + Duration::from_secs(3600), |at| at);
+            .unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
             () = control.registrations_changed() => {}
@@ -134,7 +135,8 @@ fn resume(control: &Control, store: &Store) {
     let snapshot = store.snapshot();
     let found = snapshot.of_kind(ObjectKind::WorkloadEntry).filter_map(|(key, stored)| match &stored.owner {
         Owner::Registration(node) => {
-            Some((EntryName { namespace: Arc::clone(&key.namespace), name: Arc::clone(&key.name) }, Arc::clone(node)))
+            let name = EntryName { namespace: Arc::clone(&key.namespace), name: Arc::clone(&key.name) };
+            Some((name, Arc::clone(node), entry::health(&stored.object)))
         }
         Owner::File(_) | Owner::Api => None,
     });

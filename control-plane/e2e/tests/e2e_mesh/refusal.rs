@@ -101,8 +101,13 @@ fn a_refused_resource_is_not_in_the_last_known_good_configuration() {
     mesh.rename_in("hosts.yaml", &format!("{}---{}", host("apple", "x"), host("bank", REFUSED)));
     eventually("the refusal is known", || nack(&mesh, "product-v1", "VHDS").is_some());
     eventually("the neighbour is in force", || answers(&mesh, "apple"));
-    // The file is written at most once a second.
-    thread::sleep(Duration::from_millis(1_200));
+    let cache = mesh.agent_file("product-v1", "last-known-good");
+    let holds = |name: &str| {
+        let file = std::fs::read(&cache).unwrap_or_default();
+        String::from_utf8_lossy(&file).contains(&format!("http_proxy/{name}.example.com:80"))
+    };
+    eventually("the cache holds the neighbour", || holds("apple"));
+    assert!(!holds("bank"));
     mesh.kill("ferrod");
     mesh.kill("product-v1.agent");
     let refusals = |mesh: &Mesh| mesh.log("product-v1.agent").matches("was refused").count();
