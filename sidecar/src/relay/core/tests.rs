@@ -22,6 +22,7 @@ mod envoy_restart;
 mod modules;
 mod names;
 mod pass_through;
+mod simulation;
 
 const ENVOY: StreamId = StreamId(1);
 const PATIENCE: Duration = Duration::from_secs(1);
