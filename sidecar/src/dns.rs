@@ -19,6 +19,8 @@ pub use forward::HostResolvers;
 pub use names::{Found, Names};
 pub use stats::{DnsCounts, DnsStats};
 
+use crate::accept::Door;
+
 pub mod answer;
 mod forward;
 mod names;
@@ -152,17 +154,9 @@ async fn reply(socket: &UdpSocket, answer: &[u8], client: SocketAddr) {
 }
 
 async fn serve_tcp<N: Names + Send + Sync + 'static>(listener: TcpListener, shared: &Arc<Shared<N>>) -> io::Result<()> {
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let door = Door::new(listener, MAX_CONNECTIONS);
     loop {
-        let slot = Arc::clone(&slots).acquire_owned().await.map_err(io::Error::other)?;
-        let (stream, client) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                debug!(%error, "accept failed");
-                time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
+        let (slot, stream, client) = door.accept().await?;
         let shared = Arc::clone(shared);
         let connection = async move {
             if let Err(error) = serve_stream(stream, &shared).await {

@@ -9,11 +9,12 @@ use hyper::{body::Incoming, client, server, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream, ToSocketAddrs},
-    sync::Semaphore,
     time,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, debug_span};
+
+use crate::accept::Door;
 
 #[cfg(test)]
 mod tests;
@@ -56,24 +57,11 @@ pub(crate) async fn serve<H: Handler>(
     handler: Arc<H>,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let door = Door::new(listener, MAX_CONNECTIONS);
     loop {
-        let next = async {
-            let slot = Arc::clone(&slots).acquire_owned().await.map_err(io::Error::other)?;
-            Ok::<_, io::Error>((slot, listener.accept().await))
-        };
-        let (slot, accepted) = tokio::select! {
+        let (slot, stream, peer) = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            next = next => next?,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Most often the process is out of file descriptors: wait for some to come back.
-                debug!(%error, "accept failed");
-                time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
+            accepted = door.accept() => accepted?,
         };
         let handler = Arc::clone(&handler);
         let connection = async move {

@@ -8,6 +8,7 @@
 //! - [`dns`]: names of the mesh for the application.
 //! - [`app`]: all of it put together, with metrics and status pages.
 
+mod accept;
 pub mod app;
 pub mod args;
 pub mod bootstrap;
