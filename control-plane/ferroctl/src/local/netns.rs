@@ -1,6 +1,6 @@
 //! Network namespaces as pods see them: a veth pair to a bridge, iptables capture to 15001 and 15006, DNS capture to 15053.
 //!
-//! The rules are those of an injected pod (istio-coverage.md §7): what Envoy and the agent send (gid 1337) goes out as it
+//! The rules of a workload are those of an injected pod (istio-coverage.md §7): what Envoy and the agent send (gid 1337) goes out as it
 //! is, all else is captured.
 
 use std::fs;
@@ -33,8 +33,12 @@ pub(crate) fn up(layout: &Layout, members: &[Member]) -> Result<()> {
         if let Some(netns) = &member.netns
             && !exists(netns)
         {
-            create(netns, member.ip, &bridge, address)
-                .with_context(|| format!("no network namespace for {}", member.name))?;
+            let made = create(netns, member.ip, &bridge, address).and_then(|()| match member.app {
+                Some(_) => capture(netns),
+                // A gateway is called at its own ports and calls out itself: nothing is captured.
+                None => Ok(()),
+            });
+            made.with_context(|| format!("no network namespace for {}", member.name))?;
         }
     }
     Ok(())
@@ -72,7 +76,10 @@ fn create(netns: &str, ip: Ipv4Addr, bridge: &str, gateway: Ipv4Addr) -> Result<
     run(&[&inside[..], &["link", "set", "lo", "up"]].concat())?;
     run(&[&inside[..], &["link", "set", "eth0", "up"]].concat())?;
     run(&[&inside[..], &["route", "add", "default", "via", &gateway.to_string()]].concat())?;
-    resolver(netns)?;
+    resolver(netns)
+}
+
+fn capture(netns: &str) -> Result<()> {
     for rule in capture_rules() {
         let words: Vec<&str> = rule.split_whitespace().collect();
         run(&[&["ip", "netns", "exec", netns, "iptables", "-w", "-t", "nat"], &words[..]].concat())?;

@@ -77,7 +77,8 @@ impl State {
     pub(crate) fn only_running() -> Option<(PathBuf, Self)> {
         let folders = fs::read_dir(root()).ok()?.flatten().map(|entry| entry.path());
         let recorded = folders.filter_map(|folder| Some((folder.clone(), Self::load(&folder).ok()??)));
-        let (running, dead): (Vec<_>, Vec<_>) = recorded.partition(|(_, state)| state.processes.values().any(Record::alive));
+        let (running, dead): (Vec<_>, Vec<_>) =
+            recorded.partition(|(_, state)| state.processes.values().any(Record::alive));
         let mut candidates = if running.is_empty() { dead } else { running };
         if candidates.len() == 1 { candidates.pop() } else { None }
     }
