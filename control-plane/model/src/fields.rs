@@ -195,9 +195,11 @@ impl FromNode for String {
     }
 }
 
-/// Whether Kubernetes takes a plain scalar for a boolean or a number.
+/// Whether Kubernetes takes a plain scalar for a boolean or a number. `y` and `n` are let through: as names they are meant as
+/// they stand, and no field takes both.
 fn is_typed(text: &str) -> bool {
-    boolean(text).is_some() || integer(text).is_some() || is_float(text)
+    let letter = text.len() == 1 && !text.starts_with(|c: char| c.is_ascii_digit());
+    (boolean(text).is_some() && !letter) || integer(text).is_some() || is_float(text)
 }
 
 fn is_float(text: &str) -> bool {

@@ -153,12 +153,24 @@ fn booleans_are_read_as_yaml_1_1_does() {
 
 #[test]
 fn a_string_that_kubernetes_takes_for_something_else_needs_quotes() {
-    for text in
-        ["v1", "1.2.3.4", "2001:db8::1", "12:30:00", "2026-11-21", "1.2.3", "e5", "1st", "'80'", "\"true\"", "."]
-    {
+    for text in [
+        "v1",
+        "1.2.3.4",
+        "2001:db8::1",
+        "12:30:00",
+        "2026-11-21",
+        "1.2.3",
+        "e5",
+        "1st",
+        "'80'",
+        "\"true\"",
+        ".",
+        "y",
+        "N",
+    ] {
         good::<String>(text);
     }
-    for text in ["80", "1.5", "true", "no", "0x1F", "1e3", "0400", "y", "1_000"] {
+    for text in ["80", "1.5", "true", "no", "0x1F", "1e3", "0400", "1_000"] {
         bad::<String>(text);
     }
 }
