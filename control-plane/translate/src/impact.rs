@@ -12,7 +12,7 @@ use ferro_model::object::{Change, ObjectKind};
 
 use crate::proxy::{Proxy, ProxyKind};
 use crate::unit::{Dirty, Unit};
-use crate::view::{LocalKey, OutboundKey, View, named_by};
+use crate::view::{LocalKey, OutboundKey, View, compared_by};
 
 #[derive(Clone, Debug)]
 pub struct Impact {
@@ -47,9 +47,10 @@ pub fn impact(changes: &[Change], before: &Mesh, after: &Mesh) -> Impact {
         }
         all.merge(found);
         let [old, new] =
-            [before, after].map(|mesh| mesh.object(key).map(|object| named_by(object)).unwrap_or_default());
+            [before, after].map(|mesh| mesh.object(key).map(|object| compared_by(object)).unwrap_or_default());
         labels |= old != new;
     }
+    labels |= !all.client_labels.is_empty();
     let step = Step { before: before.clone(), after: after.clone(), affected: all };
     Impact { scale: Scale::Some(Box::new(step)), workloads, labels }
 }

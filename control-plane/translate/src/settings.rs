@@ -47,7 +47,7 @@ impl std::str::FromStr for ModuleHash {
 
     fn from_str(text: &str) -> Result<Self, InvalidHash> {
         let mut bytes = [0; 32];
-        if text.len() != 64 || !text.is_ascii() {
+        if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return Err(InvalidHash);
         }
         for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
@@ -63,3 +63,6 @@ impl fmt::Display for ModuleHash {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ mod inbound;
 mod labels;
 
 pub use inbound::{Application, InboundPort};
-pub(crate) use labels::named_by;
+pub(crate) use labels::compared_by;
 
 /// One part of what proxies are sent; equal views are equal bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

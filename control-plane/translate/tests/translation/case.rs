@@ -88,6 +88,28 @@ impl Case {
         Self { folder: folder.to_owned(), settled, changes: changes(&text) }
     }
 
+    /// A case without a folder: these policies, seen by a sidecar of each kind and by a gateway.
+    pub(crate) fn of_texts(name: &Path, texts: &[&str]) -> Self {
+        let asking = |name: &str, kind: &str, capture: &str, labels: &[(&str, &str)]| Asking {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            namespace: "shop".to_owned(),
+            capture: capture.to_owned(),
+            labels: labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            ..Asking::default()
+        };
+        let proxies = vec![
+            asking("captured", "sidecar", "redirect", &[("app", "product"), ("version", "v1")]),
+            asking("proxied", "sidecar", "none", &[("app", "user")]),
+            asking("gateway", "router", "redirect", &[("istio", "ingressgateway")]),
+        ];
+        Self {
+            folder: name.to_owned(),
+            settled: Settled { proxies, ..Settled::default() },
+            changes: texts.iter().flat_map(|text| changes(text)).collect(),
+        }
+    }
+
     pub(crate) fn name(&self) -> String {
         self.folder.file_name().expect("a name").to_string_lossy().into_owned()
     }
@@ -172,7 +194,8 @@ pub(crate) fn addressed(mesh: &Mesh) -> Mesh {
     mesh.with_addresses(address::allocate(&AddressTable::default(), mesh.unaddressed().cloned()).table)
 }
 
-fn send(mesh: &Mesh, (name, proxy): &(String, Proxy), settings: &Settings) -> Sent {
+/// What one proxy is sent.
+pub(crate) fn send(mesh: &Mesh, (name, proxy): &(String, Proxy), settings: &Settings) -> Sent {
     let views = views(mesh, proxy);
     let mut sent = Sent { proxy: name.clone(), resources: Vec::new(), findings: Vec::new() };
     for view in [views.outbound, views.local] {

@@ -3,6 +3,7 @@
 //! `UPDATE_GOLDEN=1 cargo test -p ferro-translate` writes the results; review them like code.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use ferro_xds_protos::Kind;
 use serde_json::{Map, Value, json};
@@ -52,10 +53,27 @@ fn envoy_accepts_every_case() {
 }
 
 #[test]
+fn envoy_accepts_every_policy_of_the_sample_and_nothing_in_it_is_left_out() {
+    let shop = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../istio-manifests/samples/shop");
+    let services = std::fs::read_to_string(shop.join("services.yaml")).expect("services.yaml");
+    let policies = std::fs::read_dir(shop.join("policies")).expect("policies");
+    let policies: Vec<_> = policies.map(|entry| entry.expect("an entry").path()).collect();
+    assert!(policies.len() > 5, "{policies:?}");
+    for path in policies {
+        let policy = std::fs::read_to_string(&path).expect("a policy");
+        let case = Case::of_texts(&path, &[&services, &policy]);
+        for sent in case.translate() {
+            assert_eq!(sent.findings, [], "{}, proxy {}", path.display(), sent.proxy);
+            assert_eq!(envoy::validate(&sent.resources), Ok(()), "{}, proxy {}", path.display(), sent.proxy);
+        }
+    }
+}
+
+#[test]
 fn every_case_is_encoded_the_same_every_time() {
     for case in Case::all() {
         let first: Vec<_> = frames(&case.translate());
-        for _ in 0..20 {
+        for _ in 0..200 {
             assert_eq!(frames(&case.translate()), first, "{}", case.name());
         }
     }

@@ -9,10 +9,11 @@ use ferro_translate::{
     Capture, Dirty, Impact, Input, Proxy, ProxyKind, Settings, Translation, Update, Variant, View, impact, views,
 };
 use ferro_xds_protos::Kind;
-use proptest::prelude::{Just, Strategy, prop};
+use proptest::prelude::{Just, Strategy, prop, prop_assert_eq};
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::case::{addressed, changes};
+use crate::case::{addressed, changes, send};
+use crate::envoy;
 use crate::world::SLOTS;
 
 /// What a client holds.
@@ -148,6 +149,25 @@ fn following_changes_arrives_where_translating_from_scratch_does() {
                 followed.check(&next);
             }
             mesh = next;
+        }
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn envoy_accepts_whatever_a_world_yields() {
+    let worlds = prop::collection::vec(prop::option::weighted(0.7, 0..4usize), SLOTS.len());
+    let mut runner = TestRunner::new(Config { cases: 12, failure_persistence: None, ..Config::default() });
+    let outcome = runner.run(&worlds, |world| {
+        let forms = world.iter().zip(SLOTS).filter_map(|(form, forms)| Some(forms[form.as_ref()? % forms.len()]));
+        let changes: Vec<Change> = forms.flat_map(changes).collect();
+        let mesh = addressed(&Mesh::new(Arc::new(MeshConfig::default())).apply(&changes));
+        for proxy in proxies() {
+            let sent = send(&mesh, &(proxy.id.to_string(), proxy.clone()), &Settings::default());
+            prop_assert_eq!(envoy::validate(&sent.resources), Ok(()), "{:?}", proxy);
         }
         Ok(())
     });
