@@ -147,7 +147,8 @@ spec:
   probe: {periodSeconds: 1, httpGet: {path: /healthz, port: 8080}}
 ";
 
-const SUBSETS: &str = "
+/// A subset of the product for each of its versions.
+pub const SUBSETS: &str = "
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: {name: product, namespace: shop}

@@ -16,7 +16,7 @@ mod mesh;
 mod process;
 mod wait;
 
-pub use blueprint::{Blueprint, Mode};
+pub use blueprint::{Blueprint, Mode, SUBSETS};
 pub use client::{Answer, Client};
 pub use load::{Load, Tally};
 pub use mesh::{Ctl, Mesh, Workload};

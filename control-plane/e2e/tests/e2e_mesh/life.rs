@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use ferro_e2e::{Blueprint, Mesh};
 
+use crate::BANK;
+
 /// The process ids that ferroctl has recorded.
 fn pids(mesh: &Mesh) -> BTreeMap<String, u64> {
     let record = mesh.agent_file("..", "mesh.json");
@@ -63,10 +65,3 @@ fn down_leaves_no_process_and_the_next_up_remembers_what_was_applied() {
     mesh.bring_up();
     assert_eq!(mesh.objects("ServiceEntry").len(), 1, "objects of the API outlive the mesh's processes");
 }
-
-const BANK: &str = "
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: bank, namespace: shop}
-spec: {hosts: [bank.example.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}
-";

@@ -10,3 +10,11 @@ mod registration;
 mod verbs;
 mod versions;
 mod weights;
+
+/// A host outside of the mesh: one more cluster in every proxy.
+const BANK: &str = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: bank, namespace: shop}
+spec: {hosts: [bank.example.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}
+";

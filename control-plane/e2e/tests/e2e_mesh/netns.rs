@@ -3,18 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use ferro_e2e::{Blueprint, Mesh, Mode, eventually};
+use ferro_e2e::{Blueprint, Mesh, Mode, SUBSETS, eventually};
 
 use crate::weights::split;
-
-const SUBSETS: &str = "
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: product, namespace: shop}
-spec:
-  host: product
-  subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]
-";
 
 /// Whether namespaces can be made here. A machine that is to test everything must be able to.
 fn possible(test: &str) -> bool {

@@ -5,16 +5,10 @@ use std::time::Duration;
 
 use ferro_e2e::{Blueprint, Client, Load, Mesh, eventually};
 
+use crate::BANK;
 use crate::weights::split;
 
 const WHO: &str = "http://product:8080/who";
-
-const BANK: &str = "
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: bank, namespace: shop}
-spec: {hosts: [bank.example.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}
-";
 const BANK_CLUSTER: &str = "outbound|80||bank.example.com";
 
 /// Whether requests pass, and by the route that sends them to version 2.

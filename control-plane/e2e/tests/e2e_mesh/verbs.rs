@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use ferro_e2e::{Blueprint, Mesh, eventually, until};
 use serde_json::Value;
 
+use crate::BANK;
 use crate::weights::split;
 
 /// A file outside the watched folder, for `apply`.
@@ -168,10 +169,3 @@ fn versions_and_shell_completion_are_told() {
     let own = mesh.ctl(&["version"]);
     assert!(own.ok && own.stdout.contains("ferroctl") && own.stderr.contains("does not answer"), "{own:?}");
 }
-
-const BANK: &str = "
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: bank, namespace: shop}
-spec: {hosts: [bank.example.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}
-";
