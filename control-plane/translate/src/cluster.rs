@@ -123,6 +123,9 @@ fn refusal(policy: &TrafficBlocks<'_>) -> Option<(&'static str, &'static str)> {
 /// The clusters of one service.
 pub(crate) fn outbound(view: &Outbound<'_>, service: &Service, out: &mut Output) {
     let rule = view.rule(service).map(|rule| &**rule);
+    if let Some(rule) = rule {
+        policy::unsupported(rule, out);
+    }
     for planned in plan(view, service, rule) {
         if let Some(cluster) = build(view, service, &planned, rule, out) {
             out.put(Kind::Cluster, &cluster.name, &cluster);

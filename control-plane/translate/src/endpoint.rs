@@ -4,11 +4,12 @@ pub(crate) mod locality;
 
 use std::collections::BTreeMap;
 
-use ferro_model::mesh::{Endpoint as MeshEndpoint, EndpointAddress, Labels, Locality, Service, selects};
+use ferro_model::mesh::{Endpoint as MeshEndpoint, EndpointAddress, EndpointReach, Labels, Locality, Service, selects};
 use ferro_xds_protos::{Kind, wkt};
 
 use crate::cluster::{self, Discovery, Planned};
 use crate::filter::{canonical_revision, canonical_service};
+use crate::finding::Code;
 use crate::outbound::Outbound;
 use crate::output::Output;
 use crate::parts::{istio_metadata, pipe, socket_address};
@@ -20,6 +21,10 @@ use locality::Preference;
 /// The assignments of a service's clusters that have their endpoints over the stream.
 pub(crate) fn assignments(view: &Outbound<'_>, service: &Service, out: &mut Output) {
     let rule = view.rule(service).map(|rule| &**rule);
+    if service.reach == EndpointReach::Node {
+        let message = "keeping calls on the caller's node is not supported yet; they go to all endpoints";
+        out.find(Code::Unsupported, &service.object(), "spec.internalTrafficPolicy", message);
+    }
     let planned = cluster::plan(view, service, rule);
     for planned in planned.iter().filter(|planned| planned.discovery == Discovery::Eds) {
         let assignment = assignment(view, service, planned);

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use ferro_model::istio::{RouteDestination, TcpRoute, TlsRoute};
-use ferro_model::mesh::{GatewayRef, MeshVirtualService, Service, ServiceAddress, ServicePort};
+use ferro_model::mesh::{GatewayRef, MeshVirtualService, Service, ServiceAddress, ServicePort, TrafficBlocks};
 use ferro_xds_protos::wkt;
 
+use crate::destination::Resolved;
 use crate::listener::server_names;
 use crate::listener::tcp::{Limits, Target};
 use crate::names;
@@ -16,7 +17,6 @@ use crate::pb::core::CidrRange;
 use crate::pb::listener::{FilterChain, FilterChainMatch};
 use crate::pb::route::weighted_cluster::ClusterWeight;
 use crate::pb::route::{WeightedCluster, route_action};
-use crate::route::rule::action::port_of;
 use crate::route::rule::{Place, is_caller};
 
 /// The filter chains for connections to one port of a service, the one that takes the rest last. `ranges` narrows all of them
@@ -59,7 +59,8 @@ pub(crate) fn target(view: &Outbound<'_>, service: &Service, port: &ServicePort,
     }
     let name = names::outbound_cluster(port.number, "", &service.host);
     out.destinations.insert(service.host.clone());
-    Target { limits: limits(view, service, "", port.number), ..Target::cluster(name) }
+    let policy = view.rule(service).map(|rule| rule.policy(None, port.number)).unwrap_or_default();
+    Target { limits: Limits::of(&policy), ..Target::cluster(name) }
 }
 
 /// Clusters with weights as a route's destination.
@@ -178,39 +179,27 @@ fn destinations(
     let weight = |share: &RouteDestination| share.weight.and_then(|weight| u32::try_from(weight).ok()).unwrap_or(0);
     let alone = routes.len() == 1;
     let chosen = routes.iter().filter(|share| alone || weight(share) > 0);
-    let mut limits = None;
-    let clusters: Vec<(String, u32)> = chosen
-        .map(|share| {
-            let destination = &share.destination;
-            out.destinations.insert(destination.host.as_str().into());
-            let known = view.service(&destination.host);
-            let number = port_of(destination, known.as_deref(), port.number);
-            let subset = destination.subset.as_deref().unwrap_or_default();
-            if limits.is_none() {
-                limits = known.as_deref().map(|known| self::limits(view, known, subset, number));
-            }
-            (names::outbound_cluster(number, subset, &destination.host), weight(share).max(1))
-        })
-        .collect();
+    let chosen: Vec<_> =
+        chosen.map(|share| (Resolved::of(view, &share.destination, port.number), weight(share).max(1))).collect();
+    // One proxy has one set of limits, whatever it chooses.
+    let limits = chosen.first().map(|(found, _)| Limits::of(&found.policy(view))).unwrap_or_default();
+    let clusters: Vec<(String, u32)> =
+        chosen.iter().map(|(found, weight)| (found.claim(view, &rules.key, "spec", out), *weight)).collect();
     match &clusters[..] {
         [] => Target::cluster(names::outbound_cluster(port.number, "", &service.host)),
-        [(only, _)] => Target { limits: limits.unwrap_or_default(), ..Target::cluster(only.clone()) },
-        _ => Target {
-            stat: format!("{}.{}", rules.key.name, rules.key.namespace),
-            clusters,
-            limits: limits.unwrap_or_default(),
-        },
+        [(only, _)] => Target { limits, ..Target::cluster(only.clone()) },
+        _ => Target { stat: format!("{}.{}", rules.key.name, rules.key.namespace), clusters, limits },
     }
 }
 
-fn limits(view: &Outbound<'_>, service: &Service, subset: &str, port: u16) -> Limits {
-    let Some(rule) = view.rule(service) else { return Limits::default() };
-    let policy = rule.policy((!subset.is_empty()).then_some(subset), port);
-    let tcp = policy.connection_pool.and_then(|pool| pool.tcp.as_ref());
-    let hash = policy.load_balancer.and_then(|balancer| balancer.consistent_hash.as_ref());
-    Limits {
-        idle: tcp.and_then(|tcp| tcp.idle_timeout),
-        lifetime: tcp.and_then(|tcp| tcp.max_connection_duration),
-        by_source: hash.is_some_and(|hash| hash.use_source_ip == Some(true)),
+impl Limits {
+    fn of(policy: &TrafficBlocks<'_>) -> Self {
+        let tcp = policy.connection_pool.and_then(|pool| pool.tcp.as_ref());
+        let hash = policy.load_balancer.and_then(|balancer| balancer.consistent_hash.as_ref());
+        Self {
+            idle: tcp.and_then(|tcp| tcp.idle_timeout),
+            lifetime: tcp.and_then(|tcp| tcp.max_connection_duration),
+            by_source: hash.is_some_and(|hash| hash.use_source_ip == Some(true)),
+        }
     }
 }

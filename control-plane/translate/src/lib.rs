@@ -11,6 +11,7 @@
 //! [`View`]. A [`Translation`] remembers what each unit of a view yielded, so that a change costs what it touches.
 
 mod cluster;
+mod destination;
 mod endpoint;
 mod filter;
 mod finding;

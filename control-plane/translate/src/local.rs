@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use ferro_model::mesh::{EffectiveDestinationRule, Mesh};
-use ferro_model::mesh_config::MeshConfig;
+use ferro_model::istio::{CaptureMode, ConnectionPool, IstioIngressListener};
+use ferro_model::mesh::{EffectiveDestinationRule, Mesh, MeshSidecar};
+use ferro_model::mesh_config::{InboundMode, MeshConfig};
 use ferro_xds_protos::Kind;
 
 use crate::filter::{self, Direction};
+use crate::finding::{Code, Finding};
 use crate::output::Output;
 use crate::proxy::ProxyKind;
 use crate::settings::Settings;
@@ -37,17 +39,29 @@ impl<'a> Local<'a> {
         self.mesh.destination_rule_for(&self.key.namespace, &self.key.labels, service)
     }
 
+    /// The limits that the workload's Sidecar sets for a port: its own, else those for all.
+    pub(crate) fn sidecar_pool(&self, port: &InboundPort) -> Option<&'a ConnectionPool> {
+        let sidecar = &self.sidecar()?.spec;
+        let declared = sidecar.ingress.iter().find(|listener| declares(listener, port.target));
+        declared.and_then(|listener| listener.connection_pool.as_ref()).or(sidecar.inbound_connection_pool.as_ref())
+    }
+
+    fn sidecar(&self) -> Option<&'a Arc<MeshSidecar>> {
+        self.mesh.sidecar_for(&self.key.namespace, &self.key.labels)
+    }
+
     pub(crate) fn translate(&self) -> Output {
         let mut out = Output::default();
         match self.key.kind {
-            ProxyKind::Sidecar => self.sidecar(&mut out),
+            ProxyKind::Sidecar => self.workload(&mut out),
             ProxyKind::Router => gateway::listeners(self, &mut out),
         }
         self.filters(&mut out);
         out
     }
 
-    fn sidecar(&self, out: &mut Output) {
+    fn workload(&self, out: &mut Output) {
+        self.unsupported(out);
         for port in &self.key.inbound {
             let cluster = cluster::inbound::of_port(self, port);
             out.put(Kind::Cluster, &cluster.name, &cluster);
@@ -69,6 +83,31 @@ impl<'a> Local<'a> {
         }
     }
 
+    // What a Sidecar asks of inbound ports that is not built yet.
+    fn unsupported(&self, out: &mut Output) {
+        if self.config().inbound_traffic_policy == InboundMode::Localhost {
+            out.findings.push(Finding {
+                code: Code::Unsupported,
+                object: None,
+                field: "meshConfig.inboundTrafficPolicy.mode".to_owned(),
+                message: "LOCALHOST is not supported yet; undeclared ports are passed through".to_owned(),
+            });
+        }
+        let Some(sidecar) = self.sidecar() else { return };
+        for (index, listener) in sidecar.spec.ingress.iter().enumerate() {
+            if listener.tls.is_some() {
+                let message =
+                    "ending TLS at a sidecar is not supported (nor by Istio unless switched on); the setting has no effect"; the port is carried as bytes or refused as HTTP";
+                out.find(Code::Unsupported, &sidecar.key, format!("spec.ingress[{index}].tls"), message);
+            }
+            if listener.capture_mode == Some(CaptureMode::None) {
+                let message =
+                    "inbound listeners of their own are not supported yet; the port is served where calls are captured";
+                out.find(Code::Unsupported, &sidecar.key, format!("spec.ingress[{index}].captureMode"), message);
+            }
+        }
+    }
+
     fn filters(&self, out: &mut Output) {
         let Some(module) = self.settings.wasm_module else { return };
         for direction in [Direction::Inbound, Direction::Outbound] {
@@ -76,4 +115,8 @@ impl<'a> Local<'a> {
             out.put(Kind::ExtensionConfig, &config.name, &config);
         }
     }
+}
+
+fn declares(listener: &IstioIngressListener, target: u16) -> bool {
+    listener.port.as_ref().and_then(|port| port.number) == Some(u32::from(target))
 }

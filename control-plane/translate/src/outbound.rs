@@ -11,11 +11,11 @@ use ferro_model::mesh::{
 };
 use ferro_model::mesh_config::MeshConfig;
 
+use crate::destination::Resolved;
 use crate::filter::UnknownHosts;
 use crate::names;
 use crate::output::{Output, Owner};
 use crate::proxy::{Capture, ProxyKind, Variant};
-use crate::route::rule::action::port_of;
 use crate::settings::Settings;
 use crate::translation::Input;
 use crate::unit::Unit;
@@ -114,9 +114,7 @@ impl<'a> Outbound<'a> {
     /// The cluster for destinations that the mesh does not know.
     pub(crate) fn unknown_cluster(&self) -> String {
         if let Some(proxy) = &self.scope.outbound.egress_proxy {
-            let service = self.service(&proxy.host);
-            let port = port_of(proxy, service.as_deref(), 0);
-            return names::outbound_cluster(port, proxy.subset.as_deref().unwrap_or_default(), &proxy.host);
+            return Resolved::of(self, proxy, 0).cluster();
         }
         let resolved = self.unknown_hosts() == UnknownHosts::Resolved;
         let name = if resolved { names::ANY_DNS } else { names::PASSTHROUGH };

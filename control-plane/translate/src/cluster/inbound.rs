@@ -46,7 +46,10 @@ pub(crate) fn of_port(local: &Local<'_>, port: &InboundPort) -> Cluster {
     let rule = local.rule(port);
     let blocks = rule.as_ref().map(|rule| rule.policy(None, port.service_port)).unwrap_or_default();
     // Balancing and ejection are the caller's business; limits hold at both ends.
-    let limits = TrafficBlocks { connection_pool: blocks.connection_pool, ..TrafficBlocks::default() };
+    let limits = TrafficBlocks {
+        connection_pool: local.sidecar_pool(port).or(blocks.connection_pool),
+        ..TrafficBlocks::default()
+    };
     policy::apply(local.config(), &limits, &mut cluster);
     protocol::apply(local.config(), port.protocol, &limits, &mut cluster);
     cluster

@@ -1,10 +1,12 @@
 //! Limits, keepalive and ejection.
 
 use ferro_model::istio::{ConnectionPool, OutlierDetection as Ejection};
-use ferro_model::mesh::TrafficBlocks;
+use ferro_model::mesh::{EffectiveDestinationRule, TrafficBlocks};
 use ferro_model::mesh_config::MeshConfig;
 use ferro_xds_protos::wkt;
 
+use crate::finding::Code;
+use crate::output::Output;
 use crate::pb::cluster::{
     CircuitBreakers, Cluster, OutlierDetection, UpstreamConnectionOptions, circuit_breakers, cluster,
 };
@@ -94,5 +96,29 @@ fn outliers(ejection: &Ejection) -> OutlierDetection {
             .filter(|percent| *percent > 0)
             .map(wkt::uint32),
         ..OutlierDetection::default()
+    }
+}
+
+/// Says what a rule asks for that balances or ejects otherwise than asked, without being unsafe.
+pub(super) fn unsupported(rule: &EffectiveDestinationRule, out: &mut Output) {
+    let Some(object) = rule.sources.first() else { return };
+    let subsets = rule.subsets.iter().filter_map(|subset| subset.traffic_policy.as_ref());
+    let policies = rule.traffic_policy.iter().chain(subsets);
+    let (mut zones, mut codes) = (false, false);
+    for policy in policies {
+        let ports = || policy.port_level_settings.iter();
+        let mut balancers = policy.load_balancer.iter().chain(ports().filter_map(|port| port.load_balancer.as_ref()));
+        let mut ejections =
+            policy.outlier_detection.iter().chain(ports().filter_map(|port| port.outlier_detection.as_ref()));
+        zones |= balancers.any(|balancer| balancer.zone_aware_lb_setting.is_some());
+        codes |= ejections.any(|ejection| !ejection.outlier_detection_http_error_codes.is_empty());
+    }
+    if zones {
+        let message = "zone-aware balancing is not supported yet; endpoints are chosen without regard to zones";
+        out.find(Code::Unsupported, object, "trafficPolicy.loadBalancer.zoneAwareLbSetting", message);
+    }
+    if codes {
+        let message = "choosing statuses is not supported yet; every 5xx counts";
+        out.find(Code::Unsupported, object, "trafficPolicy.outlierDetection.outlierDetectionHttpErrorCodes", message);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ferro_model::mesh::{EgressListener, Protocol, Resolution, Service, ServiceAddress, ServicePort};
+use ferro_model::mesh::{EgressBinding, EgressListener, Protocol, Resolution, Service, ServiceAddress, ServicePort};
 use ferro_xds_protos::{Kind, wkt};
 
 use crate::filter::UnknownHosts;
@@ -24,6 +24,7 @@ pub(crate) fn fixed(view: &Outbound<'_>, out: &mut Output) {
     out.put(Kind::Cluster, names::BLACK_HOLE, &cluster::fixed::black_hole());
     match view.role {
         Role::Captured => {
+            unsupported(view, out);
             out.put(Kind::Cluster, names::PASSTHROUGH, &cluster::fixed::passthrough(view.config()));
             if view.unknown_hosts() == UnknownHosts::Resolved {
                 out.put(Kind::Cluster, names::ANY_DNS, &cluster::fixed::any_dns(view.config()));
@@ -32,6 +33,20 @@ pub(crate) fn fixed(view: &Outbound<'_>, out: &mut Output) {
         }
         Role::HttpProxy => proxy::shared(view, out),
         Role::Gateway => {}
+    }
+}
+
+// Listeners that a Sidecar asks for and that are not built yet.
+fn unsupported(view: &Outbound<'_>, out: &mut Output) {
+    let Some(sidecar) = &view.scope.sidecar else { return };
+    for (index, listener) in view.scope.listeners.iter().enumerate() {
+        let what = match listener.binding {
+            EgressBinding::CatchAll | EgressBinding::Port { .. } => continue,
+            EgressBinding::HttpProxy { .. } => "an HTTP proxy of one's own",
+            EgressBinding::UnixSocket { .. } => "listening at a Unix socket",
+        };
+        let message = format!("{what} is not supported yet; nothing listens there");
+        out.find(Code::Unsupported, &sidecar.key, format!("spec.egress[{index}]"), message);
     }
 }
 

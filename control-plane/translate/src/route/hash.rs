@@ -3,21 +3,18 @@
 use ferro_model::istio::{ConsistentHash, Destination};
 use ferro_xds_protos::wkt;
 
+use crate::destination::Resolved;
 use crate::outbound::Outbound;
 use crate::pb::route::route_action::HashPolicy;
 use crate::pb::route::route_action::hash_policy::{
     ConnectionProperties, Cookie, CookieAttribute, Header, PolicySpecifier, QueryParameter,
 };
-use crate::route::rule::action::port_of;
 
 /// The policies that the DestinationRule of a destination asks for; it stands on the route, although the cluster hashes.
 pub(crate) fn policies(view: &Outbound<'_>, destination: &Destination, listener: u16) -> Vec<HashPolicy> {
-    let Some(service) = view.service(&destination.host) else { return Vec::new() };
-    let Some(rule) = view.rule(&service) else { return Vec::new() };
-    let port = port_of(destination, Some(&service), listener);
-    let balancer = rule.policy(destination.subset.as_deref(), port).load_balancer;
-    let hash = balancer.and_then(|balancer| balancer.consistent_hash.as_ref());
-    hash.and_then(specifier)
+    let balancer = Resolved::of(view, destination, listener).policy(view).load_balancer;
+    let specifier = balancer.and_then(|balancer| specifier(balancer.consistent_hash.as_ref()?));
+    specifier
         .map(|specifier| HashPolicy { policy_specifier: Some(specifier), ..HashPolicy::default() })
         .into_iter()
         .collect()

@@ -1,11 +1,10 @@
 //! What becomes of the requests a rule takes.
 
 use ferro_model::istio::{Destination, DirectResponse, HttpMatchRequest, HttpRedirect, RedirectPort, StringMatch};
-use ferro_model::mesh::Service;
 use ferro_xds_protos::wkt;
 
+use crate::destination::Resolved;
 use crate::finding::Code;
-use crate::names;
 use crate::output::Output;
 use crate::parts::OFF;
 use crate::pb::core::{DataSource, data_source};
@@ -115,50 +114,9 @@ fn weighted(name: String, weight: i32, changes: Changes) -> ClusterWeight {
     }
 }
 
-/// The name of the cluster a destination means; says so if there is no such cluster.
 fn cluster(rule: &Rule<'_>, destination: &Destination, field: &str, out: &mut Output) -> String {
-    let found = resolve(rule, destination, out);
-    if let Some(what) = found.missing {
-        let message = format!("{what}; requests that go there get 503");
-        out.find(Code::MissingDestination, &rule.service.key, rule.field(field), message);
-    }
-    found.name
-}
-
-struct Resolved {
-    name: String,
-    missing: Option<String>,
-}
-
-fn resolve(rule: &Rule<'_>, destination: &Destination, out: &mut Output) -> Resolved {
-    let host = &destination.host;
-    out.destinations.insert(host.as_str().into());
-    let service = rule.view.service(host);
-    let port = port_of(destination, service.as_deref(), rule.place.port);
-    let subset = destination.subset.as_deref().unwrap_or_default();
-    let missing = match &service {
-        None => Some(format!("there is no service {host}, or it is not visible here")),
-        Some(service) => missing_part(rule, service, port, subset),
-    };
-    Resolved { name: names::outbound_cluster(port, subset, host), missing }
-}
-
-fn missing_part(rule: &Rule<'_>, service: &Service, port: u16, subset: &str) -> Option<String> {
-    if service.port(port).is_none() {
-        return Some(format!("service {} has no port {port}", service.host));
-    }
-    let known = || rule.view.rule(service).is_some_and(|found| found.subset(subset).is_some());
-    (!subset.is_empty() && !known()).then(|| format!("no DestinationRule defines subset {subset} of {}", service.host))
-}
-
-/// The port a destination means: the one it names, else the service's only one, else the one the request came to.
-pub(crate) fn port_of(destination: &Destination, service: Option<&Service>, listener: u16) -> u16 {
-    let named = destination.port.as_ref().and_then(|port| u16::try_from(port.number).ok()).filter(|port| *port != 0);
-    let only = || match service.map(|service| &service.ports[..]) {
-        Some([only]) => Some(only.number),
-        _ => None,
-    };
-    named.or_else(only).unwrap_or(listener)
+    let found = Resolved::of(rule.view, destination, rule.place.port);
+    found.claim(rule.view, &rule.service.key, &rule.field(field), out)
 }
 
 fn mirrors(rule: &Rule<'_>, action: &mut RouteAction, out: &mut Output) {
