@@ -96,8 +96,7 @@ impl<'a> Local<'a> {
         let Some(sidecar) = self.sidecar() else { return };
         for (index, listener) in sidecar.spec.ingress.iter().enumerate() {
             if listener.tls.is_some() {
-                let message =
-                    "ending TLS at a sidecar is not supported (nor by Istio unless switched on); the setting has no effect"; the port is carried as bytes or refused as HTTP";
+                let message = "ending TLS at a sidecar is not supported (nor by Istio unless switched on); the setting has no effect";
                 out.find(Code::Unsupported, &sidecar.key, format!("spec.ingress[{index}].tls"), message);
             }
             if listener.capture_mode == Some(CaptureMode::None) {
