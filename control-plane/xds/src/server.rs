@@ -32,8 +32,6 @@ mod drive;
 mod link;
 mod method;
 mod streams;
-#[cfg(test)]
-mod tests;
 
 pub use connection::{Listener, Peer};
 

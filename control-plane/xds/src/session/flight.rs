@@ -56,6 +56,11 @@ impl Held {
     pub(crate) fn something(&self) -> bool {
         matches!(self, Self::Again | Self::Version(_))
     }
+
+    /// Whether the client has exactly this version, and need not be told.
+    pub(crate) fn is(&self, version: &str) -> bool {
+        matches!(self, Self::Version(held) if **held == *version)
+    }
 }
 
 // === impl InFlight ===

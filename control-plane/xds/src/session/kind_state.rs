@@ -3,7 +3,7 @@ use std::{
     sync::Arc,
 };
 
-use ferro_xds_protos::{Kind, Resource, envoy::google::rpc::Status};
+use ferro_xds_protos::{Kind, envoy::google::rpc::Status};
 
 use super::{
     flight::{Held, InFlight},
@@ -14,9 +14,11 @@ use crate::{Interest, KindStatus, Lookup, Nack, Sent, Snapshot, Variant, status:
 
 mod answer;
 mod compose;
+mod lingering;
 mod subscribe;
 
 pub(super) use compose::{Draft, Rules};
+use lingering::Lingering;
 
 /// Everything a session knows of one kind.
 ///
@@ -48,7 +50,7 @@ pub(super) struct KindState {
     /// What the client has of names whose newest state it does not have. Full lists (CDS and LDS in state of the world)
     /// delete by leaving out, so they name this where the newest state is refused (rule 13) or not due yet (rule 39); a
     /// refused change to a cluster is cured with it.
-    lingering: BTreeMap<Arc<str>, Resource>,
+    lingering: Lingering,
     /// Name and version of what the client refused: not sent again until it changes (rule 13).
     rejected: BTreeMap<Arc<str>, Arc<str>>,
     /// Clusters the client refused. Envoy may keep such a cluster warming, and then answers no later CDS response that
@@ -111,7 +113,7 @@ impl KindState {
             behind: BTreeMap::new(),
             dirty: BTreeSet::new(),
             departed: BTreeSet::new(),
-            lingering: BTreeMap::new(),
+            lingering: Lingering::default(),
             rejected: BTreeMap::new(),
             tainted: BTreeSet::new(),
             rejected_digest: None,
@@ -158,7 +160,9 @@ impl KindState {
 
     /// Whether the client surely has what it should have, so that nothing of before is in use.
     pub(super) fn quiet(&self) -> bool {
-        !self.active() || (self.settled() && self.departed.is_empty() && self.rejected.is_empty() && !self.blocked())
+        let done = self.settled() && self.departed.is_empty() && self.rejected.is_empty() && !self.blocked();
+        // Without a target it is not known yet what a client that came back has.
+        !self.active() || (done && self.target.is_some())
     }
 
     pub(super) fn has_departed(&self) -> bool {
@@ -198,13 +202,15 @@ impl KindState {
         if !self.wants(&name) {
             return;
         }
-        let held = before.get(self.kind, &name);
-        if let Some(resource) = held.filter(|_| self.full() || self.kind == Kind::Cluster) {
-            self.lingering.entry(Arc::clone(&name)).or_insert_with(|| resource.clone());
+        if !self.behind.contains_key(&name) {
+            // In step until now, so it has what the snapshot before had.
+            let had = before.get(self.kind, &name);
+            let held = had.map_or(Held::Nothing, |resource| Held::Version(Arc::clone(resource.version())));
+            if let Some(resource) = had.filter(|_| self.full() || self.kind == Kind::Cluster) {
+                self.lingering.keep(resource);
+            }
+            self.behind.insert(Arc::clone(&name), held);
         }
-        self.behind
-            .entry(Arc::clone(&name))
-            .or_insert_with(|| held.map_or(Held::Nothing, |resource| Held::Version(Arc::clone(resource.version()))));
         self.departed.remove(&name);
         self.dirty.insert(name);
     }
@@ -239,7 +245,7 @@ impl KindState {
         self.behind.retain(|name, _| !gone(name));
         self.dirty.retain(|name| !gone(name));
         self.departed.retain(|name| !gone(name));
-        self.lingering.retain(|name, _| !gone(name));
+        self.lingering.forget_where(&gone);
         self.rejected.retain(|name, _| !gone(name));
     }
 

@@ -44,6 +44,8 @@ const REMOVED_LAST: [Kind; 5] = [Kind::Route, Kind::VirtualHost, Kind::Cluster, 
 pub(super) struct Stages {
     latest: Arc<Snapshot>,
     front: Arc<Snapshot>,
+    /// Something of the front was sent, so what is behind it has to follow before the front moves on.
+    front_begun: bool,
     /// `None` until a client that comes back with old state has the clusters of the front.
     back: Option<Arc<Snapshot>>,
     /// CLAs that belong to clusters re-sent from the front, and are not answered yet.
@@ -59,7 +61,15 @@ pub(super) struct Stages {
 impl Stages {
     pub(super) fn new(snapshot: Arc<Snapshot>) -> Self {
         let front = Arc::clone(&snapshot);
-        Self { latest: snapshot, front, back: None, needed: BTreeSet::new(), settled: false, waited_for_cds: false }
+        Self {
+            latest: snapshot,
+            front,
+            front_begun: false,
+            back: None,
+            needed: BTreeSet::new(),
+            settled: false,
+            waited_for_cds: false,
+        }
     }
 
     pub(super) fn latest(&self) -> &Snapshot {
@@ -194,24 +204,24 @@ impl Session {
 
     fn step_forward(&mut self) -> bool {
         let clusters = self.kind(Kind::Cluster);
-        if clusters.active() && !(clusters.settled() && self.stages.needed.is_empty()) {
-            return false;
-        }
+        let answered = !clusters.active() || (clusters.settled() && self.stages.needed.is_empty());
         let back_lags = match &self.stages.back {
             Some(back) => !Arc::ptr_eq(back, &self.stages.front),
             // Until the first of them is asked for, a request for CDS may still come that it has to wait for.
             None => REFERRING.into_iter().any(|kind| self.kind(kind).active()),
         };
-        if back_lags {
+        if answered && back_lags {
             self.set_back(Arc::clone(&self.stages.front));
             return true;
         }
         let latest = Arc::clone(&self.stages.latest);
-        if Arc::ptr_eq(&latest, &self.stages.front) {
+        let free = answered || !self.stages.front_begun;
+        if !free || Arc::ptr_eq(&latest, &self.stages.front) {
             return false;
         }
         self.kind_mut(Kind::Cluster).retarget(&latest);
         self.stages.front = latest;
+        self.stages.front_begun = false;
         true
     }
 
@@ -236,6 +246,7 @@ impl Session {
         let nonce = self.next_nonce();
         let identity = Arc::clone(&self.limits.identity);
         let (response, items) = self.kind_mut(kind).launch(draft, nonce, identity, now);
+        self.stages.front_begun |= kind == Kind::Cluster;
         let (nonce, bytes) = (Arc::clone(&response.nonce), response.len());
         self.events.push(What::Sent { kind, nonce, items, bytes });
         response

@@ -8,7 +8,7 @@ use ferro_xds_protos::Kind;
 
 use crate::{
     proxy::Proxy,
-    resources::{cluster, endpoints, impossible_cluster, listener, malformed_cluster, route},
+    resources::{cluster, endpoints, gone, impossible_cluster, listener, malformed_cluster, route},
     rig::{PROMPT, Rig, VARIANTS},
 };
 
@@ -121,6 +121,12 @@ async fn m5_a_cluster_refused_alone_does_not_hold_the_next_one_up() -> anyhow::R
         rig.view.apply([cluster("c2", 1), endpoints("c2", &[backend.address()])]);
         let took = rig.accepted(Kind::Cluster, "c2").await?;
         assert!(took < PROMPT, "{variant:?}: {took:?}");
+        rig.view.apply([impossible_cluster("worse")]);
+        rig.next_event("refusal", |what| matches!(what, What::Nacked { .. })).await?;
+        rig.view.apply([gone(Kind::Cluster, "worse")]);
+        rig.view.apply([cluster("c3", 1), endpoints("c3", &[backend.address()])]);
+        let took = rig.accepted(Kind::Cluster, "c3").await?;
+        assert!(took < PROMPT, "{variant:?}, after its removal: {took:?}");
     }
     Ok(())
 }

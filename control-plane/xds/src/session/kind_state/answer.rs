@@ -32,10 +32,13 @@ impl KindState {
                 Reply::Accepted => self.accept(&flight, now),
                 Reply::Refused(status) => self.refuse(&flight, status, now),
             };
+            // What was refused may have changed while the refusal was under way.
+            self.forget_old_refusals();
             return Answered::To { flight, held_back };
         }
         if let Some(flight) = self.superseded.take_if(|flight| *flight.nonce == *nonce) {
             let held_back = self.answer_late(&flight, reply, now);
+            self.forget_old_refusals();
             return Answered::To { flight, held_back };
         }
         // A refusal that comes after the acceptance (M5) changes nothing here, but people must see it.
@@ -109,7 +112,6 @@ impl KindState {
         let Some(target) = &self.target else { return };
         let kind = self.kind;
         self.rejected.retain(|name, version| target.get(kind, name).is_some_and(|found| found.version() == version));
-        self.tainted.retain(|name| self.rejected.contains_key(name));
     }
 
     fn accept(&mut self, flight: &InFlight, now: Instant) -> Vec<Arc<str>> {
@@ -117,9 +119,7 @@ impl KindState {
             if self.rejected.get(&change.name) == change.version.as_ref() {
                 self.rejected.remove(&change.name);
             }
-            if !self.behind.contains_key(&change.name) {
-                self.lingering.remove(&change.name);
-            }
+            self.lingering.settle(&change.name, self.behind.get(&change.name));
         }
         self.rejected_digest = None;
         self.isolation.accepted();
@@ -135,7 +135,6 @@ impl KindState {
         self.record_refusal(flight, status, now);
         let (content, cures) = flight.changes.iter().partition::<Vec<_>, _>(|change| change.role == Role::Content);
         self.tainted.extend(cures.into_iter().map(|change| Arc::clone(&change.name)));
-        self.forget_old_refusals();
         let sent: Vec<_> = content.iter().copied().filter(|change| change.version.is_some()).collect();
         let names: Vec<_> = sent.iter().map(|change| Arc::clone(&change.name)).collect();
         // Refusing removals alone makes no sense; saying them again would only be refused again.
@@ -209,6 +208,7 @@ impl KindState {
             }
             Entry::Occupied(_) => {}
         }
+        self.lingering.settle(&change.name, self.behind.get(&change.name));
         self.departed.remove(&change.name);
         self.dirty.insert(Arc::clone(&change.name));
     }

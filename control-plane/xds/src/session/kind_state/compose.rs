@@ -111,11 +111,11 @@ impl KindState {
                 continue;
             }
             let held = self.behind.get(&name).cloned().unwrap_or(Held::Nothing);
-            match self.lingering.get(&name) {
-                Some(last_good) if held.something() => draft.send(&name, held, last_good.clone(), Role::Cure),
-                _ if !held.something() => draft.remove(&name, held, Role::Cure),
-                // What it has came from another stream and is not at hand.
-                _ => {}
+            match self.last_good(&name) {
+                Some(last_good) => draft.send(&name, held, last_good.clone(), Role::Cure),
+                None if !held.something() => draft.remove(&name, held, Role::Cure),
+                // What it has is not at hand: it came by another stream, or was replaced twice in one flight.
+                None => {}
             }
         }
     }
@@ -173,7 +173,7 @@ impl KindState {
     }
 
     fn step_found(&self, name: &Arc<str>, held: &Held, resource: Resource) -> Step {
-        let has_it = matches!(held, Held::Version(version) if version == resource.version());
+        let has_it = held.is(resource.version());
         match self.rejected.get(name) == Some(resource.version()) {
             true if has_it => Step::TakeBack,
             true => Step::Wait,
@@ -196,7 +196,7 @@ impl KindState {
                 Step::Send(resource) => Some(Arc::clone(resource.version())),
                 Step::Remove | Step::TakeBack => None,
                 // The client's version of what it refused is not at hand, and leaving it out would delete it.
-                Step::Wait if held.something() && !self.lingering.contains_key(name) => return None,
+                Step::Wait if held.something() && self.last_good(name).is_none() => return None,
                 Step::Settled | Step::Invisible | Step::RemoveLater | Step::Wait => {
                     outcome.push((Arc::clone(name), step));
                     continue;
@@ -240,14 +240,14 @@ impl KindState {
             let refused = self.rejected.get(resource.name()) == Some(resource.version());
             if refused { self.last_good(resource.name()) } else { Some(resource) }
         });
-        let kept = departed.iter().filter_map(|name| self.lingering.get(name));
+        let kept = departed.iter().filter_map(|name| self.last_good(name));
         draft.resources = listed.chain(kept).cloned().collect();
         draft.full_digest = Some(draft.resources.iter().fold(0, |sum, next| entry_digest(next).wrapping_add(sum)));
     }
 
-    /// The version of a refused resource that the client has.
+    /// The version of a refused resource that the client has, if it is at hand.
     fn last_good(&self, name: &str) -> Option<&Resource> {
-        self.lingering.get(name).filter(|_| self.behind.get(name).is_some_and(Held::something))
+        self.lingering.of(name, self.behind.get(name)?)
     }
 
     fn commit_full(&mut self, outcome: Vec<(Arc<str>, Step)>) {

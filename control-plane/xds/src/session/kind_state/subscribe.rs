@@ -25,6 +25,9 @@ impl KindState {
             Claim::Version(version) if interest.names.is_empty() && *version == target.version(self.kind) => Vec::new(),
             _ => self.lagging(target, interest, &claim),
         };
+        // A list that is another one is sent, even if nothing is left to list: that is what deletes.
+        let listed_otherwise = matches!(&claim, Claim::Version(version) if *version != target.version(self.kind));
+        self.reply_due |= self.full() && listed_otherwise;
         for (name, held) in lagging {
             self.dirty.insert(Arc::clone(&name));
             self.behind.insert(name, held);
@@ -136,8 +139,9 @@ impl KindState {
             self.behind.remove(name);
             self.dirty.remove(name);
             self.departed.remove(name);
-            self.lingering.remove(name);
+            self.lingering.settle(name, None);
             self.rejected.remove(name);
+            self.tainted.remove(name);
         }
     }
 }
