@@ -6,7 +6,7 @@
 mod runner;
 mod session;
 
-pub use runner::{ClientEvent, Handle, Upstream, run};
+pub use runner::{ClientEvent, Handle, Upstream, connect, run};
 pub use session::{ClientSession, Received, Unusable};
 
 pub use crate::Interest;

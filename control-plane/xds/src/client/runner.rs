@@ -225,7 +225,11 @@ async fn one_stream(
     }
 }
 
-async fn connect(upstream: &Upstream) -> Result<Channel, String> {
+/// Connects to a server, with the keepalive every connection to it has.
+///
+/// # Errors
+/// When the address cannot be used or nobody answers there, in plain words.
+pub async fn connect(upstream: &Upstream) -> Result<Channel, String> {
     let endpoint = match upstream {
         Upstream::Tcp(uri) => Endpoint::from(uri.clone()),
         Upstream::Unix(path) => Endpoint::from_shared(format!("unix:{}", path.display()))

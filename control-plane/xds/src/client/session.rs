@@ -112,6 +112,11 @@ impl ClientSession {
         Self { node, node_sent: false, kinds: Default::default(), health: Health::default() }
     }
 
+    /// Describes itself differently from the next stream on.
+    pub fn set_node(&mut self, node: Node) {
+        self.node = node;
+    }
+
     /// Wants these names too. A name already wanted is asked for again, and the server must send it again (rule 24).
     pub fn subscribe(&mut self, kind: Kind, names: impl IntoIterator<Item = Arc<str>>) {
         let state = self.state(kind);

@@ -175,7 +175,9 @@ impl Session {
     /// Whether clusters of an earlier stream are in doubt, and the client says nothing about clusters.
     fn doubts(&self) -> bool {
         let clusters = self.kind(Kind::Cluster);
-        let silent = !clusters.active() && !clusters.waits();
+        // An agent whose Envoy is away asks for names only; its relay frees its Envoy itself.
+        let agent = self.kind(Kind::NameTable).active();
+        let silent = !agent && !clusters.active() && !clusters.waits();
         let possible = self.variant == Variant::Delta && self.scope == StreamScope::Aggregated;
         possible && silent && !self.carried.unconfirmed.is_empty()
     }

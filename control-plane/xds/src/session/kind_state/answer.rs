@@ -111,7 +111,11 @@ impl KindState {
     pub(super) fn forget_old_refusals(&mut self) {
         let Some(target) = &self.target else { return };
         let kind = self.kind;
+        let before = self.rejected.len();
         self.rejected.retain(|name, version| target.get(kind, name).is_some_and(|found| found.version() == version));
+        if self.rejected.len() < before && self.rejected.is_empty() && !self.blocked() {
+            self.nack = None;
+        }
     }
 
     fn accept(&mut self, flight: &InFlight, now: Instant) -> Vec<Arc<str>> {
@@ -197,14 +201,16 @@ impl KindState {
         if !self.wants(&change.name) {
             return;
         }
+        // It may have taken some of what it refused (M5): should the name vanish, the client is told.
+        let before = if change.before.something() { change.before.clone() } else { Held::Untold };
         let assumed = change.version.clone().map_or(Held::Nothing, Held::Version);
         match self.behind.entry(Arc::clone(&change.name)) {
             Entry::Vacant(vacant) => {
-                vacant.insert(change.before.clone());
+                vacant.insert(before);
             }
             // Newer state came meanwhile, on the assumption that this change would be accepted.
             Entry::Occupied(mut occupied) if *occupied.get() == assumed => {
-                occupied.insert(change.before.clone());
+                occupied.insert(before);
             }
             Entry::Occupied(_) => {}
         }

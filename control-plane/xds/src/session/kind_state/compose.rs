@@ -216,7 +216,9 @@ impl KindState {
         }
         self.commit_full(outcome);
         self.departed = departed;
-        draft.changes.extend(self.cured());
+        if !draft.changes.is_empty() {
+            draft.changes.extend(self.cured());
+        }
         Some(draft)
     }
 
