@@ -27,9 +27,6 @@ use tracing::debug;
 
 use super::{ClientSession, Received};
 
-#[cfg(test)]
-mod tests;
-
 /// Servers split responses at 2 MiB, but a single resource may be larger.
 const RESPONSE_LIMIT: usize = 64 * 1024 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
