@@ -174,6 +174,11 @@ impl<'a> Context<'a> {
             return;
         }
         let location = Location { file: Arc::clone(&self.file), line: node.line, column: node.column };
-        self.findings.push(Diagnostic { severity, code, location, object: self.object.clone(), field, message });
+        let object = self.object.clone();
+        self.findings.push(Diagnostic {
+            severity,
+            object,
+            ..Diagnostic::error(code, location, message).at_field(field)
+        });
     }
 }

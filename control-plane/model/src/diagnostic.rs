@@ -57,7 +57,8 @@ fn as_text<S: serde::Serializer>(object: &Option<ObjectKey>, serializer: S) -> R
 impl Diagnostic {
     /// An error about a document as a whole.
     pub fn error(code: &'static str, location: Location, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, code, location, object: None, field: String::new(), message: message.into() }
+        let message = one_line(message.into());
+        Self { severity: Severity::Error, code, location, object: None, field: String::new(), message }
     }
 
     /// A warning about a document as a whole.
@@ -75,7 +76,7 @@ impl Diagnostic {
     /// The same about a field.
     #[must_use]
     pub fn at_field(mut self, field: impl Into<String>) -> Self {
-        self.field = field.into();
+        self.field = one_line(field.into());
         self
     }
 
@@ -83,6 +84,21 @@ impl Diagnostic {
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
+}
+
+/// The longest message and the longest field; what documents hold may be far longer.
+const LONGEST: usize = 1_000;
+
+/// What is shown of a text that may come from a hostile document: one line, and not too much of it.
+pub(crate) fn one_line(text: String) -> String {
+    if text.len() <= LONGEST && !text.contains(char::is_control) {
+        return text;
+    }
+    let mut short: String = text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
 }
 
 impl fmt::Display for Location {

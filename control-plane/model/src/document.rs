@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::diagnostic::{Diagnostic, Location};
+use crate::diagnostic::{Diagnostic, Location, one_line};
 use crate::node::{Node, Style, Value};
 use crate::object::{Object, ObjectKey, ObjectKind, Spec};
 use crate::validate;
@@ -83,7 +83,7 @@ fn read(file: &Arc<str>, root: &Node, text: &str, parsed: &mut Parsed) {
         parsed.diagnostics.push(Diagnostic::error("wrong-type", location, message));
         return;
     };
-    let word = |name: &str| root.get(name).and_then(Node::text).unwrap_or_default().to_owned();
+    let word = |name: &str| one_line(root.get(name).and_then(Node::text).unwrap_or_default().to_owned());
     let (api_version, kind) = (word("apiVersion"), word("kind"));
     if kind == "List" {
         return list(file, root, parsed);
@@ -139,9 +139,9 @@ fn same_group(kind: ObjectKind, api_version: &str) -> bool {
 }
 
 fn unsupported(api_version: String, kind: String, root: &Node, location: Location) -> Unsupported {
-    let of = |name: &str| {
-        root.get("metadata").and_then(|meta| meta.get(name)).and_then(Node::text).unwrap_or_default().to_owned()
-    };
+    let meta = root.get("metadata");
+    let of =
+        |name: &str| one_line(meta.and_then(|meta| meta.get(name)).and_then(Node::text).unwrap_or_default().to_owned());
     Unsupported { api_version, kind, namespace: of("namespace"), name: of("name"), location }
 }
 
@@ -150,11 +150,11 @@ fn object(file: &Arc<str>, kind: ObjectKind, root: &Node, text: &str, location: 
     let mut context = Context::new(Arc::clone(file), root, key.clone());
     let meta = metadata::read(root, &mut context);
     if key.is_none() {
-        context.within("metadata", |context| context.error(root, "missing-field", "`name` is required and not given"));
+        metadata::explain_name(root, &mut context);
     }
     let spec = Spec::read(kind, root, &mut context);
-    if let Some(spec) = &spec {
-        validate::object(spec, &mut context);
+    if let (Some(meta), Some(spec)) = (&meta, &spec) {
+        validate::object(meta, spec, &mut context);
     }
     let refused = context.failed();
     parsed.diagnostics.extend(context.into_findings());
@@ -163,14 +163,16 @@ fn object(file: &Arc<str>, kind: ObjectKind, root: &Node, text: &str, location: 
     }
 }
 
+/// The name of an object, if it is one that an object can have.
 fn key_of(kind: ObjectKind, root: &Node) -> Option<ObjectKey> {
     let meta = root.get("metadata")?;
-    let name = meta.get("name")?.text()?;
+    let name = meta.get("name")?.text().filter(|name| validate::object_name(name).is_ok())?;
     let namespace = match kind.namespaced() {
-        true => meta.get("namespace").and_then(Node::text).unwrap_or("default"),
+        true => meta.get("namespace").map_or(Some("default"), Node::text)?,
         false => "",
     };
-    (!name.is_empty()).then(|| ObjectKey::new(kind, namespace, name))
+    let named = !kind.namespaced() || validate::label(namespace).is_ok();
+    named.then(|| ObjectKey::new(kind, namespace, name))
 }
 
 /// A key that stands twice in one text: the first is taken, the others are errors that name it.

@@ -4,6 +4,8 @@
 //! text ──► document::parse ──► Object (typed) + Diagnostic ──► Mesh::apply ──► queries
 //! ```
 
+#![deny(missing_docs)]
+
 mod context;
 pub mod corpus;
 pub mod diagnostic;

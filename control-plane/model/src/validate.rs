@@ -29,14 +29,15 @@ mod workload;
 pub(crate) use common::{Nobody, duration, duration_or_off, export_to};
 pub(crate) use connection::{connection_pool, outlier_detection, tcp_keepalive};
 pub(crate) use load_balancer::locality;
-pub(crate) use names::{domain, label};
+pub(crate) use names::{domain, label, object_name};
 pub(crate) use retry::retry;
 
 use crate::context::Context;
-use crate::object::Spec;
+use crate::object::{ObjectMeta, Spec};
 
 /// Judges one object; findings go to the context.
-pub(crate) fn object(spec: &Spec, context: &mut Context<'_>) {
+pub(crate) fn object(meta: &ObjectMeta, spec: &Spec, context: &mut Context<'_>) {
+    context.within("metadata", |context| common::labels(context, "labels", &meta.labels));
     match spec {
         Spec::VirtualService(spec) => context.within("spec", |context| virtual_service::check(context, spec)),
         Spec::DestinationRule(spec) => context.within("spec", |context| destination_rule::check(context, spec)),

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::fields::{FromNode, fields};
 use crate::node::Node;
 use crate::object::{ObjectMeta, Timestamp};
+use crate::validate;
 
 /// Reads `metadata`; the name and the namespace, which make the key, are read before.
 pub(super) fn read(root: &Node, context: &mut Context<'_>) -> Option<ObjectMeta> {
@@ -19,6 +20,29 @@ pub(super) fn read(root: &Node, context: &mut Context<'_>) -> Option<ObjectMeta>
         created: meta.created.map(|time| time.0).unwrap_or_default(),
         deleted: meta.deleted.map(|time| time.0),
     })
+}
+
+/// Says why no object can be named as this one is.
+pub(super) fn explain_name(root: &Node, context: &mut Context<'_>) {
+    // Without metadata, that is what is said.
+    let Some(meta) = root.get("metadata") else { return };
+    context.within("metadata", |context| {
+        match meta.get("name") {
+            None => context.error(meta, "missing-field", "`name` is required and not given"),
+            Some(name) => named(name, "name", validate::object_name, context),
+        }
+        if let Some(namespace) = meta.get("namespace") {
+            named(namespace, "namespace", validate::label, context);
+        }
+    });
+}
+
+fn named(node: &Node, field: &str, check: impl Fn(&str) -> Result<(), String>, context: &mut Context<'_>) {
+    context.within(field, |context| match node.text().map(check) {
+        None => context.error(node, "wrong-type", format!("found {}, wanted a string", node.describe())),
+        Some(Err(reason)) => context.error(node, "bad-name", reason),
+        Some(Ok(())) => {}
+    });
 }
 
 fields! {

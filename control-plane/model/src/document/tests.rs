@@ -162,6 +162,36 @@ fn fields_of_the_metadata_are_checked() {
 }
 
 #[test]
+fn names_that_no_object_can_have_are_refused() {
+    let named = |fields: &str| read(&format!("apiVersion: v1\nkind: Service\nmetadata: {{{fields}}}\nspec: {{}}\n"));
+    let finding = |fields: &str| {
+        let parsed = named(fields);
+        assert!(parsed.objects.is_empty(), "{fields}");
+        parsed.diagnostics.first().map(|finding| format!("{} {}", finding.code, finding.field)).unwrap_or_default()
+    };
+    assert_eq!(finding("name: 'a/b'"), "bad-name metadata.name");
+    assert_eq!(finding("name: \"a\\nb\""), "bad-name metadata.name");
+    assert_eq!(finding("name: A"), "bad-name metadata.name");
+    assert_eq!(finding(&format!("name: {}", "a".repeat(254))), "bad-name metadata.name");
+    assert_eq!(finding("name: [a]"), "wrong-type metadata.name");
+    assert_eq!(finding("name: a, namespace: a.b"), "bad-name metadata.namespace");
+    assert_eq!(finding("namespace: a"), "missing-field metadata");
+    assert_eq!(finding("name: a, labels: {a: 'b c'}"), "bad-name metadata.labels.a");
+    assert_eq!(names(&named("name: group-10.0.0.1, namespace: shop")), ["Service shop/group-10.0.0.1"]);
+}
+
+#[test]
+fn what_a_document_holds_is_shown_short_and_on_one_line() {
+    let long = "k".repeat(900);
+    let parsed =
+        read(&format!("apiVersion: v1\nkind: Service\nmetadata: {{name: a}}\nspec: {{\"{long}\": 1, \"a\\nb\": 2}}\n"));
+    assert_eq!(parsed.diagnostics.len(), 2);
+    for finding in &parsed.diagnostics {
+        assert!(finding.to_string().len() < 2_500 && !finding.to_string().contains('\n'), "{finding}");
+    }
+}
+
+#[test]
 fn an_object_that_is_being_deleted_says_so() {
     let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, deletionTimestamp: \"2026-11-21T08:00:00Z\"}\n";
     let parsed = read(text);

@@ -25,6 +25,13 @@ pub(crate) fn label(text: &str) -> Check {
     allow(is_label(text), text, "a DNS label: at most 63 letters, digits and hyphens inside")
 }
 
+/// The name of an object: lower-case DNS labels, as Kubernetes has it. It becomes part of names that Envoy sees.
+pub(crate) fn object_name(text: &str) -> Check {
+    let allowed =
+        text.len() <= 253 && text.split('.').all(is_label) && !text.contains(|c: char| c.is_ascii_uppercase());
+    allow(allowed, text, "a name of at most 253 lower-case letters, digits, hyphens and dots")
+}
+
 /// A DNS name; a dot at its end is allowed, a number as its last label is not: that would be a broken IP address.
 pub(crate) fn domain(text: &str) -> Check {
     const WANTED: &str = "a DNS name such as reviews.shop.svc.cluster.local";
