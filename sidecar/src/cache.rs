@@ -136,14 +136,16 @@ impl CacheFile {
     ///
     /// # Errors
     /// The file cannot be written; the old one is still there.
-    pub fn save<'a, I>(&self, saved_at: u64, sections: I) -> io::Result<()>
-    where
-        I: IntoIterator<Item = (Kind, Vec<&'a Resource>)>,
-    {
+    pub fn save(&self, saved_at: u64, sections: &[(Kind, Vec<Resource>)]) -> io::Result<()> {
         let new = self.path.with_extension("new");
         let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        let kept = sections.into_iter().filter(|(kind, _)| *kind != Kind::Secret);
-        format::write(io::BufWriter::new(file), &self.key, saved_at, kept)?;
-        fs::rename(&new, &self.path)
+        let kept = sections.iter().filter(|(kind, _)| *kind != Kind::Secret);
+        let written = format::write(io::BufWriter::new(file), &self.key, saved_at, kept);
+        let replaced = written.and_then(|()| fs::rename(&new, &self.path));
+        if replaced.is_err() {
+            // What was begun is of no use, and takes room; the error that led here matters more than another.
+            let _ = fs::remove_file(&new);
+        }
+        replaced
     }
 }

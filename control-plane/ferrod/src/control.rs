@@ -225,7 +225,8 @@ impl Source for ControlSource {
                 let names: Vec<&str> = held_back.iter().map(|name| &**name).take(10).collect();
                 warn!(node = %event.node, kind = kind.short(), ?names, reason = %status.message, "refused by the proxy; held back until changed");
             }
-            What::Suspected { kind, names } => {
+            What::Suspected { kind, items } => {
+                let names: Vec<&str> = items.iter().map(|item| &*item.name).take(10).collect();
                 warn!(node = %event.node, kind = kind.short(), ?names, "neither accepted nor refused in time; taken back from this proxy");
             }
             What::Health { error } => {
@@ -235,7 +236,7 @@ impl Source for ControlSource {
             }
             What::UnknownType { type_url } => warn!(node = %event.node, type_url, "asked for a type nobody serves"),
             What::Closed { reason } => info!(node = %event.node, stream = %event.stream, %reason, "disconnected"),
-            What::Opened { .. } | What::Subscribed { .. } => {}
+            What::Opened { .. } | What::Subscribed { .. } | What::Unsent { .. } => {}
         }
     }
 }

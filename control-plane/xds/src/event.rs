@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use ferro_xds_protos::{
-    Kind,
+    Kind, Resource,
     envoy::{envoy::config::core::v3::Node, google::rpc::Status},
 };
 
@@ -83,6 +83,8 @@ pub enum What {
         nonce: Arc<str>,
         /// What it says.
         items: Arc<[Item]>,
+        /// The resources among it.
+        resources: Arc<[Resource]>,
         /// Its size, in bytes.
         bytes: usize,
     },
@@ -110,11 +112,19 @@ pub enum What {
         /// The client's reason, as it came.
         status: Status,
     },
-    /// A response was neither accepted nor refused in time: the names it added are taken back (rules 16 and 17).
+    /// A response was neither accepted nor refused in time: what it brought is taken back (rules 16 and 17).
     Suspected {
         /// The kind it carried.
         kind: Kind,
-        /// The names taken back.
+        /// What was taken back: names, and the versions that are not sent again until they change.
+        items: Vec<Item>,
+    },
+    /// These will not be sent as things are: the client has no use for them, or what it refused stands in their way.
+    /// Should that change, they follow.
+    Unsent {
+        /// The kind.
+        kind: Kind,
+        /// The names.
         names: Vec<Arc<str>>,
     },
     /// The client asked for a type nobody serves. Nothing is subscribed and the stream lives (rule 2).

@@ -33,6 +33,7 @@ mod tests;
 mod throttle;
 
 pub use carried::Carried;
+pub use order::owners;
 pub use response::{Frames, Response};
 
 /// One stream of one client.
@@ -171,8 +172,15 @@ impl Session {
 
     /// What the node's next session should know of this one, at its end.
     pub fn carry(&self) -> Carried {
-        let refused = Kind::ALL.into_iter().flat_map(|kind| self.kind(kind).refused().map(move |item| (kind, item)));
-        Carried { unconfirmed: self.kind(Kind::Cluster).unconfirmed(), refused: refused.collect() }
+        // What this client never asked for is as an earlier stream left it.
+        let mut carried = self.carried.clone();
+        for kind in Kind::ALL.into_iter().filter(|kind| self.kind(*kind).active()) {
+            carried.note(kind, self.kind(kind).refusals());
+        }
+        if self.kind(Kind::Cluster).active() {
+            carried.unconfirmed = self.kind(Kind::Cluster).unconfirmed();
+        }
+        carried
     }
 
     fn kind(&self, kind: Kind) -> &KindState {

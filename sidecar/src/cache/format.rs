@@ -35,7 +35,7 @@ struct Reader<'a>(&'a [u8]);
 pub(super) fn write<'a, W, I>(out: W, key: &CacheKey, saved_at: u64, sections: I) -> io::Result<()>
 where
     W: Write,
-    I: IntoIterator<Item = (Kind, Vec<&'a Resource>)>,
+    I: IntoIterator<Item = &'a (Kind, Vec<Resource>)>,
 {
     let mut out = Hashing { inner: out, hash: Xxh3::new(), written: 0 };
     out.put(MAGIC)?;

@@ -18,7 +18,7 @@ fn saved(folder: &tempfile::TempDir) -> CacheFile {
     let secret = resource(Kind::Secret, "default", b"PRIVATE KEY");
     file.save(
         1_700_000_000_000,
-        [(Kind::Cluster, vec![&cluster]), (Kind::Secret, vec![&secret]), (Kind::Endpoint, vec![&empty])],
+        &[(Kind::Cluster, vec![cluster]), (Kind::Secret, vec![secret]), (Kind::Endpoint, vec![empty])],
     )
     .expect("saved");
     file
@@ -119,7 +119,7 @@ fn a_file_of_another_owner_is_discarded_naming_what_differs() {
 fn saving_replaces_the_file_and_leaves_no_other() {
     let folder = folder();
     let file = saved(&folder);
-    file.save(1, []).expect("saved");
+    file.save(1, &[]).expect("saved");
     assert!(file.load().expect("usable").expect("there").resources.is_empty());
     assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
 }

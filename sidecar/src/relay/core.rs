@@ -58,8 +58,6 @@ pub(super) struct Core {
     /// How long ferrod may stay silent before the last-known-good content is served.
     patience: Duration,
     cold: Option<Origin>,
-    /// Some last-known-good content may have to be served beside a ferrod that answers, see [`Table::is_doubtful`].
-    doubtful: bool,
     /// Envoy serves content of the cache since then; in milliseconds since 1970, the time the content is from.
     served_from_cache: Option<u64>,
     saving: Saving,
@@ -114,7 +112,6 @@ impl Core {
             heard_unix_millis: 0,
             patience,
             cold: None,
-            doubtful: false,
             served_from_cache: None,
             saving: Saving::default(),
             counters: Counters::default(),
@@ -164,12 +161,13 @@ impl Core {
                 }
                 self.subscribed(session, kind, &added, &removed, initial.as_deref());
             }
-            What::Sent { kind, items, .. } => self.table(kind).sent(&items),
+            What::Sent { kind, items, resources, .. } => self.table(kind).sent(&items, &resources),
             What::Acked { kind, items, .. } => self.acked(session, kind, &items),
             What::Nacked { kind, items, held_back, status, .. } => {
                 self.nacked(session, kind, &items, &held_back, &status.message);
             }
-            What::Suspected { kind, names } => self.suspected(session, kind, &names),
+            What::Suspected { kind, items } => self.suspected(session, kind, &items),
+            What::Unsent { kind, names } => self.unsent(session, kind, &names),
             What::Closed { .. } => self.closed(session, event.stream, unix_millis),
             What::Opened { .. } | What::UnknownType { .. } | What::Health { .. } => {}
         }
@@ -224,8 +222,12 @@ impl Core {
             } else {
                 removed.iter().filter(|name| !covers(interest, name)).cloned().collect()
             };
+            let gone = dropped.clone();
             let outcome = table.dropped(dropped);
             self.carry_out(session, kind, outcome);
+            if kind == Kind::Route {
+                self.drop_hosts(session, &gone);
+            }
         }
     }
 
@@ -251,13 +253,28 @@ impl Core {
         self.carry_out(session, kind, outcome);
     }
 
-    fn suspected(&mut self, session: &mut ClientSession, kind: Kind, names: &[Arc<str>]) {
+    fn suspected(&mut self, session: &mut ClientSession, kind: Kind, items: &[Item]) {
         let reason: Arc<str> = "Envoy neither accepted nor refused it in time; it was taken back".into();
-        let items: Vec<_> = names.iter().map(|name| Item { name: Arc::clone(name), version: None }).collect();
-        self.counters.nacked(kind, &items, &reason);
-        tracing::warn!(kind = kind.short(), names = %Names(&items), "{reason}");
-        let outcome = self.table(kind).suspected(names, &reason);
+        let names: Vec<_> = items.iter().map(|item| Arc::clone(&item.name)).collect();
+        self.counters.nacked(kind, items, &reason);
+        tracing::warn!(kind = kind.short(), names = %Names(items), "{reason}");
+        let outcome = self.table(kind).nacked(items, &names, &reason);
         self.carry_out(session, kind, outcome);
+    }
+
+    /// Envoy has no use for these as things are: ferrod need not wait for what it thinks of them.
+    fn unsent(&mut self, session: &mut ClientSession, kind: Kind, names: &[Arc<str>]) {
+        let outcome = self.table(kind).unsent(names);
+        self.carry_out(session, kind, outcome);
+    }
+
+    /// Route configurations went: their virtual hosts went with them (M15), and are sent again should they come back.
+    fn drop_hosts(&mut self, session: &mut ClientSession, routes: &[Arc<str>]) {
+        let hosts = self.table(Kind::VirtualHost).owned_by(routes);
+        if !hosts.is_empty() {
+            let outcome = self.table(Kind::VirtualHost).dropped(hosts);
+            self.carry_out(session, Kind::VirtualHost, outcome);
+        }
     }
 
     /// Envoy's stream is over. What it accepted stays for the next; ferrod is asked for nothing but names meanwhile.
@@ -272,7 +289,6 @@ impl Core {
         let heard = if self.silent_since().is_none() { unix_millis } else { self.heard_unix_millis };
         let from = self.served_from_cache.take().unwrap_or(heard);
         self.cold.get_or_insert(Origin::Memory { unix_millis: from });
-        self.doubtful = self.tables.iter().any(Table::is_doubtful);
         self.served = ResourceSet::partial();
         self.saving.complete = false;
         self.changed.served = true;
@@ -321,8 +337,12 @@ impl Core {
         let interest = session.interest(kind);
         received.resources.retain(|resource| covers(interest, resource.name()));
         received.removed.retain(|name| covers(interest, name));
+        let gone = received.removed.clone();
         let outcome = self.table(kind).received(received);
         self.carry_out(session, kind, outcome);
+        if kind == Kind::Route {
+            self.drop_hosts(session, &gone);
+        }
         self.answered(kind);
     }
 
@@ -342,10 +362,15 @@ impl Core {
         self.tables[Kind::ExtensionConfig.index()].awaited_modules().collect()
     }
 
+    /// The modules for want of which resources were refused.
+    pub(super) fn failed_modules(&self) -> HashSet<ModuleDigest> {
+        self.tables[Kind::ExtensionConfig.index()].failed_modules().collect()
+    }
+
     /// The modules that resources name, whether Envoy has them already or not.
     pub(super) fn used_modules(&self) -> HashSet<ModuleDigest> {
         let table = &self.tables[Kind::ExtensionConfig.index()];
-        let named = table.good().into_iter().filter_map(|good| wasm::module_of(Kind::ExtensionConfig, good).ok()?);
+        let named = table.good().into_iter().filter_map(|good| wasm::module_of(Kind::ExtensionConfig, &good).ok()?);
         named.chain(self.awaited_modules()).collect()
     }
 
@@ -362,7 +387,8 @@ impl Core {
     // --- consequences ---
 
     fn carry_out(&mut self, session: &mut ClientSession, kind: Kind, outcome: Outcome) {
-        let Outcome { updates, forgotten, touched, decisions, good_changed } = outcome;
+        let Outcome { updates, forgotten, touched, decisions, good_changed, healed } = outcome;
+        session.ask_again(kind, healed);
         for decision in decisions {
             match decision.refusal {
                 None => session.ack(kind, &decision.nonce),

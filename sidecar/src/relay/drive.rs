@@ -1,6 +1,12 @@
 //! Carries out what [`Core`](super::core::Core) decides: the stream to ferrod, timers, files.
 
-use std::{collections::HashSet, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use ferro_process::CancellationToken;
 use ferro_xds::client::{self, ClientEvent};
@@ -19,6 +25,9 @@ use crate::{
 /// How often a module is asked for before its absence is a NACK.
 const FETCH_ATTEMPTS: u32 = 3;
 const FETCH_PAUSE: Duration = Duration::from_millis(250);
+/// When a module that could not be had is asked for again, at first and at most.
+const RETRY_FIRST: Duration = Duration::from_secs(5);
+const RETRY_MOST: Duration = Duration::from_secs(300);
 
 /// Runs beside the server that Envoy talks to.
 pub(super) struct Driver {
@@ -28,7 +37,18 @@ pub(super) struct Driver {
     modules: Modules,
     link: Link,
     fetches: JoinSet<Fetched>,
+    /// The write of the last-known-good file that is under way.
+    saves: JoinSet<(u64, io::Result<()>)>,
     fetching: HashSet<ModuleDigest>,
+    retries: HashMap<ModuleDigest, Retry>,
+}
+
+/// When a module is asked for again after its absence was a NACK.
+#[derive(Clone, Copy, Debug)]
+struct Retry {
+    at: Instant,
+    /// The pause before that.
+    pause: Duration,
 }
 
 /// Whether a stream to ferrod is open.
@@ -48,8 +68,9 @@ enum Next {
 
 impl Driver {
     pub(super) fn new(shared: Arc<Shared>, config: Config, cache: Option<CacheFile>, modules: Modules) -> Self {
-        let (fetches, fetching) = (JoinSet::new(), HashSet::new());
-        Self { shared, config, cache, modules, link: Link::Down, fetches, fetching }
+        let (fetches, fetching, retries) = (JoinSet::new(), HashSet::new(), HashMap::new());
+        let saves = JoinSet::new();
+        Self { shared, config, cache, modules, link: Link::Down, fetches, saves, fetching, retries }
     }
 
     pub(super) async fn run(mut self, shutdown: CancellationToken) {
@@ -85,11 +106,13 @@ impl Driver {
             let now = self.shared.clock().now();
             self.do_what_is_due(now);
             self.provide_modules();
+            self.retry_modules(now);
             let due = self.next_due(now);
             tokio::select! {
                 () = runner.as_mut() => return Next::Stop,
                 Some(event) = events.recv() => self.take_in(event),
                 Some(fetched) = self.fetches.join_next() => self.fetched(fetched),
+                Some(saved) = self.saves.join_next() => self.saved(saved),
                 () = self.shared.wake.notified() => {}
                 () = sleep_until(due.unwrap_or(now)), if due.is_some() => {}
             }
@@ -102,6 +125,8 @@ impl Driver {
                 self.link = Link::Up;
                 let (now, unix_millis) = (self.shared.clock().now(), self.shared.clock().unix_millis());
                 self.shared.update(|core, _| core.connected(now, unix_millis));
+                // Another ferrod may have what this one's predecessor had not.
+                self.retries.values_mut().for_each(|retry| retry.at = now);
                 tracing::info!("connected to ferrod");
             }
             ClientEvent::Received(received) => self.shared.update(|core, session| core.received(session, received)),
@@ -131,35 +156,41 @@ impl Driver {
     }
 
     fn do_what_is_due(&mut self, now: Instant) {
-        let Self { shared, cache, .. } = self;
-        shared.update(|core, session| {
+        self.shared.update(|core, session| {
             if core.fill_at().is_some_and(|at| at <= now) {
                 core.fill(session);
             }
         });
-        let Some(cache) = cache else { return };
-        let unix_millis = shared.clock().unix_millis();
-        let saved = shared.update(|core, session| core.save(session, now).map(|good| cache.save(unix_millis, good)));
+        // A slow disk must not hold up Envoy's stream: the file is written aside, one at a time.
+        let Some(cache) = self.cache.as_ref().filter(|_| self.saves.is_empty()) else { return };
+        if let Some(good) = self.shared.update(|core, session| core.save(session, now)) {
+            let (cache, unix_millis) = (cache.clone(), self.shared.clock().unix_millis());
+            self.saves.spawn_blocking(move || (unix_millis, cache.save(unix_millis, &good)));
+        }
+    }
+
+    fn saved(&self, saved: Result<(u64, io::Result<()>), JoinError>) {
+        let saved = saved.map_err(io::Error::other).and_then(|(unix_millis, written)| written.map(|()| unix_millis));
         match saved {
-            Some(Ok(())) => shared.report_file(|report| {
+            Ok(unix_millis) => self.shared.report_file(|report| {
                 report.writes += 1;
                 report.saved_unix_millis = Some(unix_millis);
                 report.write_error = None;
             }),
-            Some(Err(error)) => {
-                tracing::warn!(%error, path = %cache.path().display(), "the last-known-good file cannot be written");
-                shared.update(|core, _| core.save_failed());
-                shared.report_file(|report| report.write_error = Some(error.to_string()));
+            Err(error) => {
+                tracing::warn!(%error, "the last-known-good file cannot be written");
+                self.shared.update(|core, _| core.save_failed());
+                self.shared.report_file(|report| report.write_error = Some(error.to_string()));
             }
-            None => {}
         }
     }
 
     /// What is overdue waits for an event, not for the clock.
     fn next_due(&self, now: Instant) -> Option<Instant> {
         let (fill, save) = self.shared.update(|core, _| (core.fill_at(), core.save_at()));
-        let save = save.filter(|_| self.cache.is_some());
-        [fill, save].into_iter().flatten().filter(|at| *at > now).min()
+        let save = save.filter(|_| self.cache.is_some() && self.saves.is_empty());
+        let retry = self.retries.values().map(|retry| retry.at).min().filter(|_| self.link == Link::Up);
+        [fill, save, retry].into_iter().flatten().filter(|at| *at > now).min()
     }
 
     /// Finds the modules that resources wait for, on the disk or at ferrod.
@@ -175,6 +206,20 @@ impl Driver {
             } else {
                 let reason = format!("Wasm module {digest} is not on this machine and ferrod cannot be reached").into();
                 self.shared.update(|core, session| core.module(session, digest, Err(&reason)));
+            }
+        }
+    }
+
+    /// Asks again for modules that could not be had.
+    fn retry_modules(&mut self, now: Instant) {
+        let failed = self.shared.update(|core, _| core.failed_modules());
+        self.retries.retain(|digest, _| failed.contains(digest));
+        for digest in failed {
+            let retry = *self.retries.entry(digest).or_insert(Retry { at: now + RETRY_FIRST, pause: RETRY_FIRST });
+            if self.link == Link::Up && retry.at <= now && !self.fetching.contains(&digest) {
+                let pause = (retry.pause * 2).min(RETRY_MOST);
+                self.retries.insert(digest, Retry { at: now + pause, pause });
+                self.fetch(digest, 0);
             }
         }
     }

@@ -77,7 +77,8 @@ impl From<tonic::Status> for FetchError {
 }
 
 async fn fetch(upstream: &Upstream, digest: ModuleDigest, mut incoming: Incoming) -> Result<Incoming, FetchError> {
-    let channel = connect(upstream).await.map_err(FetchError::Connect)?;
+    let channel = timeout(SILENCE, connect(upstream)).await.map_err(|_| FetchError::Silent)?;
+    let channel = channel.map_err(FetchError::Connect)?;
     let request = FetchRequest { sha256: digest.to_string() };
     let answer = timeout(SILENCE, async { ModulesClient::new(channel).fetch(request).await }).await;
     let mut chunks = answer.map_err(|_| FetchError::Silent)??.into_inner();

@@ -127,6 +127,12 @@ impl ClientSession {
         }
     }
 
+    /// Asks for names that are wanted already to be sent again (rule 24), for instance because the server holds back
+    /// what the client now accepts.
+    pub fn ask_again(&mut self, kind: Kind, names: impl IntoIterator<Item = Arc<str>>) {
+        self.state(kind).stream.subscribe.extend(names);
+    }
+
     /// Wants everything of this kind.
     pub fn subscribe_all(&mut self, kind: Kind) {
         let state = self.state(kind);

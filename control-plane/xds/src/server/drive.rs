@@ -40,9 +40,13 @@ struct End {
 
 impl Driver {
     pub(super) async fn run<R: Request>(self, mut requests: Streaming<R>) {
+        let _broken = EndOnPanic(&self);
         let end = match self.greet(&mut requests).await {
-            Ok((node, snapshots, guard)) => {
-                let end = self.serve(&mut requests, snapshots).await;
+            Ok(Greeted { first, node, snapshots, guard }) => {
+                let end = match self.take(first) {
+                    Ok(()) => self.serve(&mut requests, snapshots).await,
+                    Err(end) => end,
+                };
                 self.part(&node, &end);
                 drop(guard);
                 end
@@ -60,7 +64,7 @@ impl Driver {
     }
 
     /// Takes the first message, and the first snapshot for whoever it names.
-    async fn greet<R: Request>(&self, requests: &mut Streaming<R>) -> Result<(Arc<str>, Snapshots, Guard), End> {
+    async fn greet<R: Request>(&self, requests: &mut Streaming<R>) -> Result<Greeted<R>, End> {
         let limits = &self.shared.limits;
         let message = timeout(limits.first_message, requests.message()).await;
         let Ok(message) = message else { return Err(End::refused(Code::DeadlineExceeded, "no first message")) };
@@ -86,8 +90,7 @@ impl Driver {
         };
         let id: Arc<str> = node.id.as_str().into();
         self.start(&id, node, snapshot);
-        self.take(first)?;
-        Ok((id, snapshots, guard))
+        Ok(Greeted { first, node: id, snapshots, guard })
     }
 
     fn start(&self, id: &Arc<str>, node: Arc<Node>, snapshot: Arc<Snapshot>) {
@@ -98,7 +101,7 @@ impl Driver {
             scope: self.scope,
             salt: self.shared.salt,
             snapshot,
-            carried: self.shared.streams.take_carried(id),
+            carried: self.shared.streams.take_carried(id, self.scope),
             limits: self.shared.limits.clone(),
             now: Instant::now().into_std(),
         });
@@ -177,7 +180,30 @@ impl Driver {
     }
 }
 
-type Guard = Box<dyn std::any::Any + Send>;
+/// A stream whose first message named a node that the source serves. From here on it has a session, which must be taken
+/// leave of.
+struct Greeted<R> {
+    first: R,
+    node: Arc<str>,
+    snapshots: Snapshots,
+    guard: Box<dyn std::any::Any + Send>,
+}
+
+/// Ends the stream, and its connection, should its task panic: nobody reads it any more, and a client that is not told
+/// would keep what it has for ever.
+struct EndOnPanic<'a>(&'a Driver);
+
+// === impl EndOnPanic ===
+
+impl Drop for EndOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(stream = %self.0.link.stream, "a stream's task panicked; its client is cut off");
+            self.0.link.end(Status::internal("an error of the server ended this stream"));
+            self.0.closer.cancel();
+        }
+    }
+}
 
 // === impl End ===
 

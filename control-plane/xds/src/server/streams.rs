@@ -4,7 +4,7 @@ use std::{
 };
 
 use super::link::Link;
-use crate::{SessionStatus, StreamId, session::Carried};
+use crate::{SessionStatus, StreamId, StreamScope, session::Carried};
 
 /// Nodes whose refusals and doubts are remembered; beyond it those of the first in order are forgotten.
 const CARRIED_NODES: usize = 1024;
@@ -33,15 +33,21 @@ impl Streams {
         let mut state = self.lock();
         state.open.remove(&stream);
         if !carried.is_empty() {
-            state.carried.insert(Arc::clone(node), carried);
+            state.carried.entry(Arc::clone(node)).or_default().merge(carried);
         }
         while state.carried.len() > CARRIED_NODES {
             state.carried.pop_first();
         }
     }
 
-    pub(super) fn take_carried(&self, node: &str) -> Carried {
-        self.lock().carried.remove(node).unwrap_or_default()
+    pub(super) fn take_carried(&self, node: &str, scope: StreamScope) -> Carried {
+        let mut state = self.lock();
+        let Some(left) = state.carried.get_mut(node) else { return Carried::default() };
+        let taken = left.take(scope);
+        if left.is_empty() {
+            state.carried.remove(node);
+        }
+        taken
     }
 
     pub(super) fn statuses(&self) -> Vec<SessionStatus> {

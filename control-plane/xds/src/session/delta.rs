@@ -25,7 +25,7 @@ impl Session {
             nonce: request.response_nonce,
             error: request.error_detail,
         };
-        let Some(kind) = self.open_envelope(&mut envelope)? else { return Ok(()) };
+        let Some(kind) = self.open_envelope(&mut envelope, now)? else { return Ok(()) };
         self.on_reply(kind, &mut envelope, now)?;
         // Whatever became of the answer, also of a stale one, what the request subscribes to counts (rules 9 and 14).
         let added = self.intern(kind, request.resource_names_subscribe)?;
@@ -55,7 +55,8 @@ impl Session {
         let mut names: BTreeSet<_> = added.iter().filter(|name| !removed.contains(name)).cloned().collect();
         let wildcard = names.remove(WILDCARD);
         let initial = Arc::new(self.intern_versions(kind, initial)?);
-        self.on_first_request(kind, !initial.is_empty());
+        // An agent whose Envoy has just started names what it remembers, without a version: that Envoy has nothing.
+        self.on_first_request(kind, initial.values().any(|version| !version.is_empty()));
         self.kind_mut(kind).begin(Interest { wildcard, names }, Claim::Versions(Arc::clone(&initial)));
         self.events.push(What::Subscribed { kind, added, removed, initial: Some(initial) });
         Ok(())

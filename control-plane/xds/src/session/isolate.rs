@@ -29,9 +29,10 @@ pub(crate) struct Isolation {
 // === impl Isolation ===
 
 impl Isolation {
-    /// Judges a refused response that carried `names`, and plans what goes again. Returns what is held back until it
-    /// changes.
-    pub(crate) fn judge(&mut self, names: &[Arc<str>], reason: &str) -> BTreeSet<Arc<str>> {
+    /// Judges a refused response that carried `names` and removed `removed`, and plans what goes again. Returns what is
+    /// held back until it changes. Removals go along with the first group: what is added may be what was removed, under
+    /// another name, and must not stand beside it (rule 48).
+    pub(crate) fn judge(&mut self, names: &[Arc<str>], removed: &[Arc<str>], reason: &str) -> BTreeSet<Arc<str>> {
         self.strikes = self.strikes.saturating_add(1);
         let mut guilty: BTreeSet<_> = names.iter().filter(|name| mentions(reason, name)).cloned().collect();
         if names.len() <= 1 || self.strikes > STRIKES {
@@ -39,7 +40,7 @@ impl Isolation {
         } else if guilty.is_empty() {
             let (first, second) = names.split_at(names.len() / 2);
             self.groups.push_front(second.iter().cloned().collect());
-            self.groups.push_front(first.iter().cloned().collect());
+            self.groups.push_front(first.iter().chain(removed).cloned().collect());
         }
         guilty
     }

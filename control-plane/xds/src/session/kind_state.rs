@@ -44,6 +44,8 @@ pub(super) struct KindState {
     target: Option<Arc<Snapshot>>,
     /// What a client that comes back said it has, until there is a target to compare with.
     claim: Claim,
+    /// What an earlier stream knew of what the client has of refused names, until there is a target.
+    remembered: BTreeMap<Arc<str>, Held>,
     behind: BTreeMap<Arc<str>, Held>,
     dirty: BTreeSet<Arc<str>>,
     departed: BTreeSet<Arc<str>>,
@@ -56,9 +58,13 @@ pub(super) struct KindState {
     /// Clusters the client refused. Envoy may keep such a cluster warming, and then answers no later CDS response that
     /// brings a new one until the first is removed or repaired (M5): the next response does so.
     tainted: BTreeSet<Arc<str>>,
+    /// The client is to be freed of what is tainted even if there is nothing else to send (rule 16).
+    cure_due: bool,
     /// A full response the client refused without saying what for.
     rejected_digest: Option<u128>,
     isolation: Isolation,
+    /// Names that were not sent and will not be as things are, until somebody asks.
+    unsent: BTreeSet<Arc<str>>,
     in_flight: Option<InFlight>,
     /// A response given up on, whose answer may still come (rule 16).
     superseded: Option<InFlight>,
@@ -110,14 +116,17 @@ impl KindState {
             named: false,
             target: None,
             claim: Claim::Nothing,
+            remembered: BTreeMap::new(),
             behind: BTreeMap::new(),
             dirty: BTreeSet::new(),
             departed: BTreeSet::new(),
             lingering: Lingering::default(),
             rejected: BTreeMap::new(),
             tainted: BTreeSet::new(),
+            cure_due: false,
             rejected_digest: None,
             isolation: Isolation::default(),
+            unsent: BTreeSet::new(),
             in_flight: None,
             superseded: None,
             reply_due: false,
@@ -246,7 +255,23 @@ impl KindState {
         self.dirty.retain(|name| !gone(name));
         self.departed.retain(|name| !gone(name));
         self.lingering.forget_where(&gone);
-        self.rejected.retain(|name, _| !gone(name));
+        self.drop_refusals(|name, _| gone(name));
+    }
+
+    /// Names that were not sent and will not be as things are, since the last call. With `stuck`, what was refused
+    /// elsewhere keeps removals waiting too.
+    pub(super) fn take_unsent(&mut self, stuck: bool) -> Vec<Arc<str>> {
+        let waits_for_others = |name: &Arc<str>| stuck && self.departed.contains(name);
+        let (told, kept) = std::mem::take(&mut self.unsent)
+            .into_iter()
+            .partition(|name| !self.departed.contains(name) || waits_for_others(name));
+        self.unsent = kept;
+        BTreeSet::into_iter(told).collect()
+    }
+
+    /// Whether the client refused something that it would be sent otherwise.
+    pub(super) fn has_refusals(&self) -> bool {
+        !self.rejected.is_empty() || self.blocked()
     }
 
     /// Has the removals that were put off looked at again.

@@ -30,7 +30,7 @@ use super::{
     kind_state::{Draft, KindState, Rules},
     response::Response,
 };
-use crate::{Snapshot, StreamScope, Variant, What};
+use crate::{Item, Snapshot, StreamScope, Variant, What};
 
 /// Kinds that follow the newest snapshot.
 const FREE: [Kind; 4] = [Kind::Endpoint, Kind::Secret, Kind::Runtime, Kind::NameTable];
@@ -106,6 +106,7 @@ impl Session {
             }
             // That there was nothing to send may be all that something else waited for.
             if !self.advance() && !self.reopen_removals() {
+                self.note_unsent();
                 return None;
             }
         }
@@ -126,8 +127,8 @@ impl Session {
         self.stages.waited_for_cds |= self.opened + self.limits.silent_cds <= now;
         for kind in [Kind::Cluster, Kind::Listener] {
             if self.suspect_at(kind).is_some_and(|at| at <= now) {
-                let names = self.kind_mut(kind).suspect();
-                self.events.push(What::Suspected { kind, names });
+                let items = self.kind_mut(kind).suspect();
+                self.events.push(What::Suspected { kind, items });
             }
         }
     }
@@ -144,9 +145,9 @@ impl Session {
     /// The first request of a kind came. A client that says it has nothing of CDS has no routes to break either, so
     /// what it asks for next need not wait for its clusters.
     pub(super) fn on_first_request(&mut self, kind: Kind, holds_something: bool) {
-        let refused = self.carried.take_refused(kind);
+        let refusals = self.carried.take_refusals(kind);
         if holds_something {
-            self.kind_mut(kind).quarantine(refused);
+            self.kind_mut(kind).quarantine(refusals);
         } else if kind == Kind::Cluster && self.stages.back.is_none() {
             self.set_back(Arc::clone(&self.stages.front));
         }
@@ -165,8 +166,17 @@ impl Session {
         }
     }
 
+    /// Whether the client is an agent, whose relay sees to its Envoy itself: it asks for names, and for clusters only
+    /// while its Envoy is there.
+    fn is_agent(&self) -> bool {
+        self.kind(Kind::NameTable).active()
+    }
+
     /// When an unanswered CDS or LDS response is given up (rule 16): never while a CLA it needs is.
     fn suspect_at(&self, kind: Kind) -> Option<Instant> {
+        if self.is_agent() {
+            return None;
+        }
         let incomplete = kind == Kind::Cluster && !self.stages.needed.is_empty();
         let since = self.kind(kind).waits_since().filter(|_| !incomplete)?;
         Some(since + self.limits.suspect_after)
@@ -175,9 +185,7 @@ impl Session {
     /// Whether clusters of an earlier stream are in doubt, and the client says nothing about clusters.
     fn doubts(&self) -> bool {
         let clusters = self.kind(Kind::Cluster);
-        // An agent whose Envoy is away asks for names only; its relay frees its Envoy itself.
-        let agent = self.kind(Kind::NameTable).active();
-        let silent = !agent && !clusters.active() && !clusters.waits();
+        let silent = !self.is_agent() && !clusters.active() && !clusters.waits();
         let possible = self.variant == Variant::Delta && self.scope == StreamScope::Aggregated;
         possible && silent && !self.carried.unconfirmed.is_empty()
     }
@@ -191,7 +199,8 @@ impl Session {
         let names = mem::take(&mut self.carried.unconfirmed);
         let draft = Draft::removing(&names);
         self.kind_mut(Kind::Cluster).try_alone(&names);
-        self.events.push(What::Suspected { kind: Kind::Cluster, names });
+        let items = names.into_iter().map(|name| Item { name, version: None }).collect();
+        self.events.push(What::Suspected { kind: Kind::Cluster, items });
         Some(self.launch(Kind::Cluster, draft, now))
     }
 
@@ -250,7 +259,8 @@ impl Session {
         let (response, items) = self.kind_mut(kind).launch(draft, nonce, identity, now);
         self.stages.front_begun |= kind == Kind::Cluster;
         let (nonce, bytes) = (Arc::clone(&response.nonce), response.len());
-        self.events.push(What::Sent { kind, nonce, items, bytes });
+        let resources = Arc::clone(&response.resources);
+        self.events.push(What::Sent { kind, nonce, items, resources, bytes });
         response
     }
 
@@ -328,6 +338,17 @@ impl Session {
         self.stages.settled && self.stages.level() && referrers_quiet
     }
 
+    /// Says what will not be sent as things are.
+    fn note_unsent(&mut self) {
+        let stuck = REFERRING.into_iter().any(|kind| self.kind(kind).has_refusals());
+        for kind in Kind::ALL {
+            let names = self.kind_mut(kind).take_unsent(stuck);
+            if !names.is_empty() {
+                self.events.push(What::Unsent { kind, names });
+            }
+        }
+    }
+
     /// Has removals looked at again whose time has come. Returns whether there were any.
     fn reopen_removals(&mut self) -> bool {
         let open = |&kind: &Kind| self.kind(kind).has_departed() && self.removals_open(kind);
@@ -339,6 +360,6 @@ impl Session {
 
 /// The route configurations that a virtual host named `<route config>/<host>` may belong to: either part may have
 /// slashes of its own.
-fn owners(host: &str) -> impl Iterator<Item = &str> {
+pub fn owners(host: &str) -> impl Iterator<Item = &str> {
     host.match_indices('/').map(|(at, _)| &host[..at])
 }

@@ -22,11 +22,16 @@ pub(super) struct Envelope {
 
 impl Session {
     /// Finds out which kind a request is about; `None` if that was all there is to do about it.
-    pub(super) fn open_envelope(&mut self, envelope: &mut Envelope) -> Result<Option<Kind>, SessionError> {
+    pub(super) fn open_envelope(
+        &mut self,
+        envelope: &mut Envelope,
+        now: Instant,
+    ) -> Result<Option<Kind>, SessionError> {
         if let Some(found) = envelope.node.take().filter(|id| !id.is_empty() && **id != *self.node) {
             return Err(SessionError::NodeChanged { expected: Arc::clone(&self.node), found });
         }
         if envelope.type_url == HEALTH_TYPE_URL {
+            self.throttle(now)?;
             self.events.push(What::Health { error: envelope.error.take() });
             return Ok(None);
         }
@@ -42,6 +47,7 @@ impl Session {
             StreamScope::Aggregated => {
                 let kind = Kind::from_type_url(&envelope.type_url);
                 if kind.is_none() {
+                    self.throttle(now)?;
                     self.events.push(What::UnknownType { type_url: mem::take(&mut envelope.type_url) });
                 }
                 Ok(kind)

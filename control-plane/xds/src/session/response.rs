@@ -24,7 +24,7 @@ pub struct Response {
     /// A hash of what the view holds of this kind.
     pub version: Arc<str>,
     /// The resources it carries.
-    pub resources: Vec<Resource>,
+    pub resources: Arc<[Resource]>,
     /// The names it says are gone (delta).
     pub removed: Vec<Arc<str>>,
     /// What it says of the server.

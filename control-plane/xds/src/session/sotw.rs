@@ -21,7 +21,7 @@ impl Session {
             nonce: request.response_nonce,
             error: request.error_detail,
         };
-        let Some(kind) = self.open_envelope(&mut envelope)? else { return Ok(()) };
+        let Some(kind) = self.open_envelope(&mut envelope, now)? else { return Ok(()) };
         let names = self.intern(kind, request.resource_names)?;
         if !self.kind(kind).active() {
             self.begin_sotw(kind, names, request.version_info);

@@ -65,8 +65,8 @@ async fn m5_a_cluster_refused_silently_is_taken_back_and_its_neighbour_stays() -
     ]);
     // Envoy says nothing until the names are taken back (rule 16). Then it says which was bad, and the other comes back.
     let suspected = rig.next_event("suspicion", |what| matches!(what, What::Suspected { .. })).await?.0;
-    let What::Suspected { names, .. } = suspected else { anyhow::bail!("not a suspicion") };
-    assert_eq!(names.iter().map(|name| &**name).collect::<Vec<_>>(), ["bad", "c2"]);
+    let What::Suspected { items, .. } = suspected else { anyhow::bail!("not a suspicion") };
+    assert_eq!(items.iter().map(|item| &*item.name).collect::<Vec<_>>(), ["bad", "c2"]);
     let refused = rig.next_event("late refusal", |what| matches!(what, What::Nacked { .. })).await?.0;
     let What::Nacked { held_back, .. } = refused else { anyhow::bail!("not a refusal") };
     assert_eq!(held_back.iter().map(|name| &**name).collect::<Vec<_>>(), ["bad"]);
@@ -77,6 +77,29 @@ async fn m5_a_cluster_refused_silently_is_taken_back_and_its_neighbour_stays() -
     envoy.until_stat("cluster_manager.warming_clusters", |warming| warming == 0).await?;
     rig.view.apply([cluster("bad", 1)]);
     rig.accepted(Kind::Cluster, "bad").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn m5_an_impossible_update_beside_a_new_cluster_is_undone_and_serves_as_before() -> anyhow::Result<()> {
+    let backend = Backend::start("one").await?;
+    let limits = Limits { suspect_after: Duration::from_secs(2), ..Limits::default() };
+    let mut rig = Rig::start(limits, []).await?;
+    let backends = [backend.address()];
+    let port = rig.port;
+    rig.view.apply([cluster("c1", 1), endpoints("c1", &backends), listener("l", port, "r"), route("r", "c1")]);
+    let envoy = rig.serving_envoy(XdsVariant::Delta).await?;
+    rig.history();
+    rig.view.apply([impossible_cluster("c1"), cluster("c2", 1), endpoints("c2", &backends)]);
+    rig.next_event("suspicion", |what| matches!(what, What::Suspected { .. })).await?;
+    envoy.until_serves(rig.traffic(), "/", 200).await?;
+    rig.accepted(Kind::Cluster, "c2").await?;
+    rig.view.apply([route("r", "c2")]);
+    rig.accepted(Kind::Route, "r").await?;
+    envoy.until_serves(rig.traffic(), "/", 200).await?;
+    envoy.until_stat("cluster_manager.warming_clusters", |warming| warming == 0).await?;
+    rig.view.apply([cluster("c1", 2)]);
+    rig.accepted(Kind::Cluster, "c1").await?;
     Ok(())
 }
 

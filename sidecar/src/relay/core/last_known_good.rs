@@ -6,7 +6,7 @@ use ferro_xds::client::ClientSession;
 use ferro_xds_protos::{Kind, Resource};
 use tokio::time::Instant;
 
-use super::{Core, Upstream, envoy_kinds, table::Fill};
+use super::{Core, Upstream, envoy_kinds};
 
 /// Envoy has named all it wants when it has asked for nothing new for this long.
 pub(super) const QUIET: Duration = Duration::from_secs(2);
@@ -58,7 +58,7 @@ impl Core {
             (Upstream::Down { silent, .. }, _, Origin::Disk { .. }) => Some(*silent + self.patience),
             (Upstream::Down { silent, .. }, Some(_), Origin::Memory { .. }) => Some(*silent),
             (Upstream::Up { since, .. } | Upstream::Reopening { since }, Some(envoy), _)
-                if !self.served.of(Kind::Cluster).answered() || self.doubtful =>
+                if !self.served.of(Kind::Cluster).answered() =>
             {
                 Some(envoy.opened.max(*since) + self.patience)
             }
@@ -69,16 +69,10 @@ impl Core {
     /// Serves what was last known to be good, where ferrod has said nothing.
     pub(in crate::relay) fn fill(&mut self, session: &mut ClientSession) {
         let Some(Origin::Disk { unix_millis } | Origin::Memory { unix_millis }) = self.cold else { return };
-        let ferrod_answers = matches!(self.upstream, Upstream::Up { silent: None, .. });
-        let ferrod_answers = ferrod_answers && self.served.of(Kind::Cluster).answered();
-        let which = if ferrod_answers { Fill::Doubtful } else { Fill::All };
-        if which == Fill::All {
-            self.cold = None;
-        }
-        self.doubtful = false;
+        self.cold = None;
         let mut filled = 0;
         for kind in Kind::ALL {
-            let outcome = self.table(kind).fill(which);
+            let outcome = self.table(kind).fill();
             filled += outcome.updates.len();
             self.carry_out(session, kind, outcome);
             if !self.served.of(kind).is_empty() {
@@ -111,7 +105,7 @@ impl Core {
         &mut self,
         session: &mut ClientSession,
         now: Instant,
-    ) -> Option<Vec<(Kind, Vec<&Resource>)>> {
+    ) -> Option<Vec<(Kind, Vec<Resource>)>> {
         if self.save_at().is_none_or(|at| now < at) || (!self.saving.complete && !self.is_complete(session)) {
             return None;
         }
@@ -138,7 +132,7 @@ impl Core {
         self.saving.dirty = true;
     }
 
-    fn good(&self) -> Vec<(Kind, Vec<&Resource>)> {
+    fn good(&self) -> Vec<(Kind, Vec<Resource>)> {
         let sections = Kind::ALL.into_iter().zip(&self.tables).map(|(kind, table)| (kind, table.good()));
         sections.filter(|(_, resources)| !resources.is_empty()).collect()
     }

@@ -15,6 +15,7 @@ use std::{
 use ferro_xds::{
     Item, Update,
     client::{Interest, Received},
+    session::owners,
 };
 use ferro_xds_protos::{Kind, Resource};
 
@@ -38,14 +39,6 @@ pub(in crate::relay) struct Table {
     pending: VecDeque<Pending>,
 }
 
-/// Which of the names that ferrod has not spoken of get their last-known-good content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::relay) enum Fill {
-    All,
-    /// Those of which ferrod need not speak, see [`Table::is_doubtful`].
-    Doubtful,
-}
-
 /// What Envoy thinks of a content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::relay) enum Verdict {
@@ -64,6 +57,8 @@ pub(in crate::relay) struct Outcome {
     pub(in crate::relay) touched: Vec<Arc<str>>,
     /// Upstream responses that are judged now.
     pub(in crate::relay) decisions: Vec<Decision>,
+    /// Names that ferrod holds to be refused, and that Envoy has accepted after all.
+    pub(in crate::relay) healed: Vec<Arc<str>>,
     /// The last-known-good content changed.
     pub(in crate::relay) good_changed: bool,
 }
@@ -88,7 +83,7 @@ impl Table {
         let names: Vec<_> = received.items().into_iter().map(|item| item.name).collect();
         for name in received.removed {
             let entry = self.entries.entry(Arc::clone(&name)).or_default();
-            entry.latest = Latest::Absent;
+            entry.renew(None);
             entry.module = None;
             outcome.good_changed |= entry.let_go();
             outcome.updates.push(Update::gone(name));
@@ -105,9 +100,10 @@ impl Table {
     }
 
     /// Offers Envoy the last-known-good content of names that ferrod has not spoken of.
-    pub(in crate::relay) fn fill(&mut self, which: Fill) -> Outcome {
+    pub(in crate::relay) fn fill(&mut self) -> Outcome {
         let mut outcome = Outcome::default();
-        let wanted = |entry: &&Entry| matches!(entry.latest, Latest::Unknown) && (which == Fill::All || entry.doubtful);
+        // What Envoy holds already is not older than what is remembered here.
+        let wanted = |entry: &&Entry| matches!(entry.latest, Latest::Unknown) && entry.held.is_none();
         let cold: Vec<_> = self.entries.values().filter(wanted).filter_map(|entry| entry.good.clone()).collect();
         for resource in cold {
             self.offer(resource, &mut outcome);
@@ -115,15 +111,11 @@ impl Table {
         outcome
     }
 
-    /// Whether ferrod may be silent about a name, because Envoy refused what it has to say.
-    pub(in crate::relay) fn is_doubtful(&self) -> bool {
-        self.entries.values().any(|entry| entry.doubtful)
-    }
-
     /// A module is on disk, or will not be: offers the resources that waited for it, or refuses them.
     pub(in crate::relay) fn module(&mut self, digest: ModuleDigest, file: Result<&std::path::Path, &Text>) -> Outcome {
         let mut outcome = Outcome::default();
-        let waits = |entry: &Entry| entry.module == Some(digest);
+        let failed = |entry: &Entry| entry.failed_module() == Some(digest) && file.is_ok();
+        let waits = |entry: &Entry| entry.module == Some(digest) || failed(entry);
         let waiting: Vec<_> =
             self.entries.iter().filter(|(_, entry)| waits(entry)).map(|(name, _)| Arc::clone(name)).collect();
         for name in waiting {
@@ -137,12 +129,15 @@ impl Table {
 
     fn provide(&mut self, name: &Arc<str>, file: Result<&std::path::Path, &Text>, outcome: &mut Outcome) {
         let Some(entry) = self.entries.get_mut(name) else { return };
-        entry.module = None;
+        let digest = entry.module.take();
+        if entry.rejected.take_if(|rejected| rejected.failed_module().is_some()).is_some() {
+            outcome.healed.push(Arc::clone(name));
+        }
         let Some(content) = entry.content() else { return };
         match file.map(|file| wasm::with_module(content, file)) {
             Ok(Some(rewritten)) => outcome.updates.push(Update::put(rewritten)),
-            Ok(None) => self.refuse(name, &"the path of the module cache is not UTF-8".into(), outcome),
-            Err(reason) => self.refuse(name, reason, outcome),
+            Ok(None) => self.refuse(name, &"the path of the module cache is not UTF-8".into(), None, outcome),
+            Err(reason) => self.refuse(name, reason, digest, outcome),
         }
     }
 
@@ -166,10 +161,17 @@ impl Table {
     }
 
     /// These names are under way to Envoy.
-    pub(in crate::relay) fn sent(&mut self, items: &[Item]) {
+    pub(in crate::relay) fn sent(&mut self, items: &[Item], resources: &[Resource]) {
         for Item { name, .. } in items {
             if let Some(entry) = self.entries.get_mut(name) {
                 entry.in_flight = true;
+                entry.unsent = false;
+            }
+        }
+        // What Envoy is sent of a filter names a file of this machine, which is not for the cache.
+        for resource in resources.iter().filter(|_| self.kind != Kind::ExtensionConfig) {
+            if let Some(entry) = self.entries.get_mut(resource.name()) {
+                entry.sent = Some(resource.clone());
             }
         }
     }
@@ -183,9 +185,12 @@ impl Table {
             entry.held.clone_from(version);
             if version.as_ref() == entry.latest_version() {
                 // It differed meanwhile: what was refused may be tried again.
-                entry.rejected = None;
+                if entry.rejected.take().is_some_and(|rejected| Some(&rejected.version) == version.as_ref()) {
+                    outcome.healed.push(Arc::clone(name));
+                }
             }
             outcome.good_changed |= entry.accept(version.as_ref());
+            entry.sent = None;
             let gone = entry.is_gone();
             self.judge(name, version.as_ref(), &Verdict::Accepted);
             self.settle(name);
@@ -206,6 +211,7 @@ impl Table {
         for Item { name, version } in items {
             let Some(entry) = self.entries.get_mut(name) else { continue };
             entry.in_flight = false;
+            entry.sent = None;
             if !held_back.contains(name) {
                 continue;
             }
@@ -221,16 +227,24 @@ impl Table {
         outcome
     }
 
-    /// Envoy neither accepted nor refused these in time, and the session takes them back.
-    pub(in crate::relay) fn suspected(&mut self, names: &[Arc<str>], reason: &Text) -> Outcome {
-        let items: Vec<_> = names
-            .iter()
-            .filter_map(|name| {
-                let version = self.entries.get(name)?.latest_version().cloned();
-                Some(Item { name: Arc::clone(name), version })
-            })
-            .collect();
-        self.nacked(&items, names, reason)
+    /// These will not reach Envoy as things are: no response waits for its verdict on them.
+    pub(in crate::relay) fn unsent(&mut self, names: &[Arc<str>]) -> Outcome {
+        let mut outcome = Outcome::default();
+        for name in names {
+            if let Some(entry) = self.entries.get_mut(name) {
+                entry.unsent = true;
+            }
+            self.settle(name);
+        }
+        self.decide(&mut outcome);
+        outcome
+    }
+
+    /// The names of virtual hosts that belong to one of these route configurations.
+    pub(in crate::relay) fn owned_by(&self, routes: &[Arc<str>]) -> Vec<Arc<str>> {
+        let routes: HashSet<&str> = routes.iter().map(|route| &**route).collect();
+        let owned = |host: &&Arc<str>| owners(host).any(|route| routes.contains(route));
+        self.entries.keys().filter(owned).cloned().collect()
     }
 
     /// These names are not wanted any more: they are dropped, and no response waits for them.
@@ -259,9 +273,8 @@ impl Table {
     pub(in crate::relay) fn closed(&mut self) {
         self.pending.clear();
         self.entries.retain(|_, entry| {
-            let doubtful = entry.refusal().is_some();
             let rejected = entry.rejected.take_if(|rejected| rejected.by == Refuser::Envoy);
-            *entry = Entry { good: entry.good.take(), rejected, doubtful, ..Entry::default() };
+            *entry = Entry { good: entry.good.take(), rejected, ..Entry::default() };
             entry.good.is_some() || entry.rejected.is_some()
         });
     }
@@ -295,13 +308,18 @@ impl Table {
     }
 
     /// What Envoy last accepted.
-    pub(in crate::relay) fn good(&self) -> Vec<&Resource> {
-        self.entries.values().filter_map(|entry| entry.good.as_ref()).collect()
+    pub(in crate::relay) fn good(&self) -> Vec<Resource> {
+        self.entries.values().filter_map(|entry| entry.good.clone()).collect()
     }
 
     /// The modules that resources wait for.
     pub(in crate::relay) fn awaited_modules(&self) -> impl Iterator<Item = ModuleDigest> {
         self.entries.values().filter_map(|entry| entry.module)
+    }
+
+    /// The modules that could not be had, and for which resources were refused.
+    pub(in crate::relay) fn failed_modules(&self) -> impl Iterator<Item = ModuleDigest> {
+        self.entries.values().filter_map(Entry::failed_module)
     }
 
     /// How many resources Envoy holds.
@@ -320,9 +338,8 @@ impl Table {
         let entry = self.entries.entry(Arc::clone(&name)).or_default();
         // One copy of equal content, whoever brought it.
         let same = entry.good.as_ref().filter(|good| good.version() == resource.version()).cloned();
-        entry.latest = Latest::Present(same.unwrap_or(resource));
-        entry.doubtful = false;
-        entry.rejected.take_if(|rejected| rejected.by == Refuser::Relay);
+        entry.renew(Some(same.unwrap_or(resource)));
+        entry.rejected.take_if(|rejected| rejected.by != Refuser::Envoy);
         if let Some(held) = entry.held.clone() {
             // Envoy may have accepted just this before the relay had it.
             outcome.good_changed |= entry.accept(Some(&held));
@@ -338,12 +355,12 @@ impl Table {
         match wasm::module_of(self.kind, content) {
             Ok(None) => outcome.updates.push(Update::put(content.clone())),
             Ok(waits_for) => entry.module = waits_for,
-            Err(invalid) => self.refuse(name, &invalid.to_string().into(), outcome),
+            Err(invalid) => self.refuse(name, &invalid.to_string().into(), None, outcome),
         }
     }
 
-    /// Refuses the content that was to be served, in Envoy's place.
-    fn refuse(&mut self, name: &Arc<str>, reason: &Text, outcome: &mut Outcome) {
+    /// Refuses the content that was to be served, in Envoy's place; if a module is missing, until it can be had.
+    fn refuse(&mut self, name: &Arc<str>, reason: &Text, missing: Option<ModuleDigest>, outcome: &mut Outcome) {
         let Some(entry) = self.entries.get_mut(name) else { return };
         entry.module = None;
         if entry.refusal().is_some() {
@@ -352,7 +369,7 @@ impl Table {
             return;
         }
         if let Some(version) = entry.latest_version().cloned() {
-            entry.rejected = Some(Rejected { by: Refuser::Relay, version, reason: Arc::clone(reason) });
+            entry.rejected = Some(Rejected { by: Refuser::Relay { missing }, version, reason: Arc::clone(reason) });
         }
         self.fall_back(name, outcome);
     }
@@ -361,7 +378,7 @@ impl Table {
     /// told so where it would wait for it in vain.
     fn fall_back(&mut self, name: &Arc<str>, outcome: &mut Outcome) {
         let Some(entry) = self.entries.get(name) else { return };
-        let by_relay = entry.rejected.as_ref().is_some_and(|rejected| rejected.by == Refuser::Relay);
+        let by_relay = entry.rejected.as_ref().is_some_and(|rejected| rejected.by != Refuser::Envoy);
         if entry.content().is_some() {
             self.serve(name, outcome);
         } else if by_relay && entry.held.is_none() {

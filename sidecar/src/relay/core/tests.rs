@@ -151,7 +151,8 @@ impl Relay {
     }
 
     fn sent(&mut self, kind: Kind, listed: &[(&str, Option<&str>)]) {
-        self.event(What::Sent { kind, nonce: "local".into(), items: items(listed), bytes: 0 });
+        let resources = Arc::from([]);
+        self.event(What::Sent { kind, nonce: "local".into(), items: items(listed), resources, bytes: 0 });
     }
 
     /// Envoy is sent these and accepts them.

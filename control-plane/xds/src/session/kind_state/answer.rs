@@ -12,6 +12,7 @@ use super::{Answered, KindState, Reply};
 use crate::{
     Item, Sent,
     session::{
+        carried::{Refusals, Refused},
         flight::{Change, Held, InFlight, Role},
         isolate::mentions,
     },
@@ -61,22 +62,33 @@ impl KindState {
         self.in_flight.as_ref()?.written_at
     }
 
-    /// Gives up on the response that waits (rule 16): what it added is taken back and not sent again until it changes.
-    /// Returns the names taken back.
-    pub(in crate::session) fn suspect(&mut self) -> Vec<Arc<str>> {
+    /// Gives up on the response that waits (rule 16): what it brought is taken back and not sent again until it changes.
+    /// Returns what was taken back.
+    pub(in crate::session) fn suspect(&mut self) -> Vec<Item> {
         let Some(flight) = self.in_flight.take() else { return Vec::new() };
-        let mut names = Vec::new();
-        for change in flight.added() {
-            let Some(version) = &change.version else { continue };
-            if self.wants(&change.name) {
-                self.rejected.insert(Arc::clone(&change.name), Arc::clone(version));
-                self.behind.insert(Arc::clone(&change.name), Held::Version(Arc::clone(version)));
-                self.dirty.insert(Arc::clone(&change.name));
-                names.push(Arc::clone(&change.name));
+        let mut items = Vec::new();
+        for change in flight.changes.iter().filter(|change| change.role == Role::Content) {
+            let Some(version) = change.version.clone().filter(|_| self.wants(&change.name)) else { continue };
+            let updates = change.before.something();
+            if updates && self.kind != Kind::Cluster {
+                // Only clusters are known to keep Envoy from answering although it had them before (M5).
+                continue;
             }
+            let held = if updates { change.before.clone() } else { Held::Version(Arc::clone(&version)) };
+            if updates {
+                self.tainted.insert(Arc::clone(&change.name));
+                self.cure_due = true;
+            }
+            self.rejected.insert(Arc::clone(&change.name), Arc::clone(&version));
+            self.behind.insert(Arc::clone(&change.name), held);
+            self.dirty.insert(Arc::clone(&change.name));
+            items.push(Item { name: Arc::clone(&change.name), version: Some(version) });
         }
-        self.superseded = Some(flight);
-        names
+        // An answer is awaited to what brought something, not to what took it back.
+        if self.superseded.is_none() || !items.is_empty() {
+            self.superseded = Some(flight);
+        }
+        items
     }
 
     /// What was added and neither accepted nor refused.
@@ -95,10 +107,24 @@ impl KindState {
         self.rejected.iter().map(item)
     }
 
-    /// These are not to be sent until they change.
-    pub(in crate::session) fn quarantine(&mut self, items: Vec<Item>) {
-        let held_back = items.into_iter().filter_map(|item| Some((item.name, item.version?)));
-        self.rejected.extend(held_back);
+    /// What the next session should know of what was refused.
+    pub(in crate::session) fn refusals(&self) -> Refusals {
+        let rejected = self.rejected.iter().map(|(name, version)| {
+            let held = self.behind.get(name).cloned().unwrap_or(Held::Nothing);
+            let refused = Refused { version: Arc::clone(version), held, last_good: self.last_good(name).cloned() };
+            (Arc::clone(name), refused)
+        });
+        Refusals { rejected: rejected.collect(), nack: self.nack.clone() }
+    }
+
+    /// These were refused on an earlier stream, and are not to be sent until they change.
+    pub(in crate::session) fn quarantine(&mut self, refusals: Refusals) {
+        for (name, Refused { version, held, last_good }) in refusals.rejected {
+            last_good.iter().for_each(|resource| self.lingering.keep(resource));
+            self.remembered.insert(Arc::clone(&name), held);
+            self.rejected.insert(name, version);
+        }
+        self.nack = refusals.nack;
         self.forget_old_refusals();
     }
 
@@ -109,11 +135,16 @@ impl KindState {
 
     /// Refusals of what is gone or has changed matter no more.
     pub(super) fn forget_old_refusals(&mut self) {
-        let Some(target) = &self.target else { return };
+        let Some(target) = self.target.clone() else { return };
         let kind = self.kind;
+        self.drop_refusals(|name, version| target.get(kind, name).is_none_or(|found| found.version() != version));
+    }
+
+    /// Forgets the refusals that `over` picks. When none is left, there is nothing to show any more.
+    pub(super) fn drop_refusals(&mut self, over: impl Fn(&str, &Arc<str>) -> bool) {
         let before = self.rejected.len();
-        self.rejected.retain(|name, version| target.get(kind, name).is_some_and(|found| found.version() == version));
-        if self.rejected.len() < before && self.rejected.is_empty() && !self.blocked() {
+        self.rejected.retain(|name, version| !over(name, version));
+        if self.rejected.len() < before && !self.has_refusals() {
             self.nack = None;
         }
     }
@@ -141,9 +172,11 @@ impl KindState {
         self.tainted.extend(cures.into_iter().map(|change| Arc::clone(&change.name)));
         let sent: Vec<_> = content.iter().copied().filter(|change| change.version.is_some()).collect();
         let names: Vec<_> = sent.iter().map(|change| Arc::clone(&change.name)).collect();
+        let removed = content.iter().filter(|change| change.version.is_none());
+        let gone: Vec<_> = removed.map(|change| Arc::clone(&change.name)).collect();
         // Refusing removals alone makes no sense; saying them again would only be refused again.
         if names.is_empty() && flight.full_digest.is_none() {
-            return Vec::new();
+            return gone;
         }
         content.into_iter().for_each(|change| self.restore(change));
         let guilty: BTreeSet<_> = if let Some(digest) = flight.full_digest {
@@ -151,36 +184,43 @@ impl KindState {
             self.rejected_digest = named.is_empty().then_some(digest);
             named
         } else {
-            self.isolation.judge(&names, &status.message)
+            self.isolation.judge(&names, &gone, &status.message)
         };
         sent.into_iter().filter(|change| guilty.contains(&change.name)).for_each(|change| self.hold_back(change));
         guilty.into_iter().collect()
     }
 
-    /// The answer to a response that was given up on came after all. Without a name in it, nothing is learnt.
+    /// The answer to a response that was given up on came after all. One that names nothing teaches nothing: each of its
+    /// resources is tried alone then.
     fn answer_late(&mut self, flight: &InFlight, reply: &Reply, now: Instant) -> Vec<Arc<str>> {
-        let guilty: BTreeSet<_> = match reply {
-            Reply::Accepted => BTreeSet::new(),
-            Reply::Refused(status) => {
-                self.record_refusal(flight, status, now);
-                let named = flight.changes.iter().filter(|change| mentions(&status.message, &change.name));
-                let named: BTreeSet<_> = named.map(|change| Arc::clone(&change.name)).collect();
-                if named.is_empty() {
-                    return flight.added().map(|change| Arc::clone(&change.name)).collect();
-                }
-                named
+        let mut guilty = BTreeSet::new();
+        if let Reply::Refused(status) = reply {
+            self.record_refusal(flight, status, now);
+            let suspects: Vec<_> = flight.changes.iter().filter(|change| self.is_rejected(change)).collect();
+            let named = suspects.iter().filter(|change| mentions(&status.message, &change.name));
+            guilty = named.map(|change| Arc::clone(&change.name)).collect();
+            let names: Vec<_> = suspects.iter().map(|change| Arc::clone(&change.name)).collect();
+            match names.len() {
+                1 => guilty.extend(names),
+                _ if guilty.is_empty() => self.isolation.try_alone(&names),
+                _ => {}
             }
-        };
+        }
         for change in &flight.changes {
             if guilty.contains(&change.name) {
                 self.restore(change);
                 self.hold_back(change);
-            } else if self.rejected.get(&change.name) == change.version.as_ref() {
+            } else if self.is_rejected(change) {
                 self.rejected.remove(&change.name);
                 self.dirty.insert(Arc::clone(&change.name));
             }
         }
         guilty.into_iter().collect()
+    }
+
+    /// Whether the content of this change is held back.
+    fn is_rejected(&self, change: &Change) -> bool {
+        change.version.is_some() && self.rejected.get(&change.name) == change.version.as_ref()
     }
 
     fn record_refusal(&mut self, flight: &InFlight, status: &Status, now: Instant) {

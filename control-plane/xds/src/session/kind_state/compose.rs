@@ -103,19 +103,24 @@ impl KindState {
 
     /// Along with whatever else is sent, has the client drop clusters it refused, or go back to those it has.
     fn cure_tainted(&mut self, draft: &mut Draft) {
-        if draft.changes.is_empty() {
+        if draft.changes.is_empty() && !mem::take(&mut self.cure_due) {
             return;
         }
         for name in mem::take(&mut self.tainted) {
             if draft.changes.iter().any(|change| change.name == name) {
                 continue;
             }
-            let held = self.behind.get(&name).cloned().unwrap_or(Held::Nothing);
-            match self.last_good(&name) {
-                Some(last_good) => draft.send(&name, held, last_good.clone(), Role::Cure),
-                None if !held.something() => draft.remove(&name, held, Role::Cure),
+            match (self.behind.get(&name).cloned(), self.last_good(&name), self.lookup(&name)) {
+                (Some(held), Some(last_good), _) => draft.send(&name, held, last_good.clone(), Role::Cure),
+                // It has what it should have again, for instance because the refused change was undone.
+                (None, _, Lookup::Found(resource)) => {
+                    let held = Held::Version(Arc::clone(resource.version()));
+                    draft.send(&name, held, resource.clone(), Role::Cure);
+                }
+                (None, ..) => draft.remove(&name, Held::Nothing, Role::Cure),
+                (Some(held), None, _) if !held.something() => draft.remove(&name, held, Role::Cure),
                 // What it has is not at hand: it came by another stream, or was replaced twice in one flight.
-                None => {}
+                (Some(_), None, _) => {}
             }
         }
     }
@@ -123,8 +128,12 @@ impl KindState {
     fn compose_name(&mut self, name: &Arc<str>, rules: &Rules<'_>, draft: &mut Draft) {
         let Some(held) = self.behind.get(name) else { return };
         match self.step(name, held, rules) {
-            Step::Settled | Step::Invisible => {
+            Step::Settled => {
                 self.behind.remove(name);
+            }
+            Step::Invisible => {
+                self.behind.remove(name);
+                self.unsent.insert(Arc::clone(name));
             }
             Step::Send(resource) => {
                 let held = held.clone();
@@ -145,6 +154,7 @@ impl KindState {
             }
             Step::RemoveLater => {
                 self.departed.insert(Arc::clone(name));
+                self.unsent.insert(Arc::clone(name));
             }
             Step::Wait => {}
         }
@@ -248,7 +258,7 @@ impl KindState {
     }
 
     /// The version of a refused resource that the client has, if it is at hand.
-    fn last_good(&self, name: &str) -> Option<&Resource> {
+    pub(super) fn last_good(&self, name: &str) -> Option<&Resource> {
         self.lingering.of(name, self.behind.get(name)?)
     }
 
@@ -292,7 +302,7 @@ impl KindState {
             full_digest: draft.full_digest,
         });
         let (kind, variant) = (self.kind, self.variant);
-        let (resources, removed) = (draft.resources, draft.removed);
+        let (resources, removed) = (draft.resources.into(), draft.removed);
         (Response { kind, variant, nonce, version, resources, removed, identity }, items)
     }
 }

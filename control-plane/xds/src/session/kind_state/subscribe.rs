@@ -11,6 +11,9 @@ impl KindState {
     /// The first request of this kind on the stream.
     pub(in crate::session) fn begin(&mut self, interest: Interest, claim: Claim) {
         self.reply_due = interest.wildcard && claim.is_empty();
+        // A client that has nothing of a name it asks for waits for an answer, even if it will refuse it again.
+        let waits = |name: &str| interest.names.contains(name) && !claim.of(name).something();
+        self.drop_refusals(|name, _| !interest.wants(name) || waits(name));
         self.interest = Some(interest);
         self.claim = claim;
         self.reconcile();
@@ -18,8 +21,14 @@ impl KindState {
 
     /// Compares what a client says it has with what it should have, once there is something to compare with.
     pub(super) fn reconcile(&mut self) {
-        let (Some(target), Some(interest)) = (&self.target, &self.interest) else { return };
+        if self.target.is_none() || self.interest.is_none() {
+            return;
+        }
         let claim = mem::take(&mut self.claim);
+        self.forget_old_refusals();
+        // What it says it has, it has accepted after all.
+        self.drop_refusals(|name, version| claim.of(name).is(version));
+        let (Some(target), Some(interest)) = (&self.target, &self.interest) else { return };
         let lagging = match &claim {
             // Rule 36: only a client that wants all, and nothing by name, has all by having that version.
             Claim::Version(version) if interest.names.is_empty() && *version == target.version(self.kind) => Vec::new(),
@@ -28,7 +37,11 @@ impl KindState {
         // A list that is another one is sent, even if nothing is left to list: that is what deletes.
         let listed_otherwise = matches!(&claim, Claim::Version(version) if *version != target.version(self.kind));
         self.reply_due |= self.full() && listed_otherwise;
-        for (name, held) in lagging {
+        let mut remembered = mem::take(&mut self.remembered);
+        for (name, claimed) in lagging {
+            // An earlier stream knew more than a client tells that only says it has something.
+            let known = remembered.remove(&name).filter(|_| claimed == Held::Again);
+            let held = known.unwrap_or(claimed);
             self.dirty.insert(Arc::clone(&name));
             self.behind.insert(name, held);
         }
@@ -134,15 +147,15 @@ impl KindState {
     }
 
     fn forget_unwanted(&mut self, names: &BTreeSet<Arc<str>>) {
-        let gone: Vec<Arc<str>> = names.iter().filter(|name| !self.wants(name)).cloned().collect();
+        let gone: BTreeSet<Arc<str>> = names.iter().filter(|name| !self.wants(name)).cloned().collect();
         for name in &gone {
             self.behind.remove(name);
             self.dirty.remove(name);
             self.departed.remove(name);
             self.lingering.settle(name, None);
-            self.rejected.remove(name);
             self.tainted.remove(name);
         }
+        self.drop_refusals(|name, _| gone.contains(name));
     }
 }
 
@@ -157,12 +170,17 @@ impl Claim {
         }
     }
 
-    /// What the client has of `name` if it says the truth. A state-of-the-world client has *something* of everything,
+    /// What the client has of `name` if it says the truth. A name without a version is that of an agent which wants to be
+    /// told, if need be that it is gone: it keeps the order of removals towards its Envoy itself. A state-of-the-world client has *something* of everything,
     /// of a version that equals none.
     fn of(&self, name: &str) -> Held {
         match self {
             Self::Nothing => Held::Nothing,
-            Self::Versions(versions) => versions.get(name).cloned().map_or(Held::Nothing, Held::Version),
+            Self::Versions(versions) => match versions.get(name) {
+                None => Held::Nothing,
+                Some(version) if version.is_empty() => Held::Untold,
+                Some(version) => Held::Version(Arc::clone(version)),
+            },
             Self::Version(_) => Held::Again,
         }
     }

@@ -201,7 +201,7 @@ impl Model {
 
     fn check_names(&self, response: &Response) {
         let mut seen = BTreeSet::new();
-        for resource in &response.resources {
+        for resource in &*response.resources {
             assert!(seen.insert(resource.name()), "{} stands twice", resource.name());
             let known = self.held.get(&response.kind).and_then(|held| held.get(&**resource.name()));
             let unchanged = known.is_some_and(|version| **version == **resource.version());
@@ -223,7 +223,7 @@ impl Model {
     fn check_order(&self, response: &Response) {
         match response.kind {
             Kind::Listener | Kind::Route | Kind::VirtualHost => {
-                for resource in &response.resources {
+                for resource in &*response.resources {
                     self.check_clusters_of(epoch_of(resource.version()));
                 }
             }
@@ -260,7 +260,7 @@ impl Model {
     }
 
     fn note_owed(&mut self, response: &Response) {
-        for resource in &response.resources {
+        for resource in &*response.resources {
             let name = resource.name().to_string();
             match response.kind {
                 Kind::Cluster => {
@@ -287,7 +287,7 @@ impl Model {
         let wanted = self.wanted.get(&response.kind).cloned().unwrap_or_default();
         let by_name = matches!(response.kind, Kind::Endpoint | Kind::Route);
         let held = self.held.entry(response.kind).or_default();
-        for resource in &response.resources {
+        for resource in &*response.resources {
             let key = (response.kind, resource.name().to_string());
             if self.owed.get(&key).is_some_and(|since| *since <= came) {
                 self.owed.remove(&key);

@@ -108,10 +108,11 @@ impl Rig {
 
     pub(super) fn suspected(&mut self) -> Vec<Arc<str>> {
         let suspected = |event| match event {
-            What::Suspected { names, .. } => Some(names),
+            What::Suspected { items, .. } => Some(items),
             _ => None,
         };
-        self.session.take_events().into_iter().filter_map(suspected).flatten().collect()
+        let items = self.session.take_events().into_iter().filter_map(suspected).flatten();
+        items.map(|item| item.name).collect()
     }
 
     fn send(&mut self, request: DeltaDiscoveryRequest) {
@@ -133,6 +134,10 @@ pub(super) fn put(kind: Kind, name: &str, version: &str) -> (Kind, Update) {
 
 pub(super) fn names(response: &Response) -> Vec<&str> {
     response.resources.iter().map(|resource| &**resource.name()).collect()
+}
+
+pub(super) fn versions(response: &Response) -> Vec<(&str, &str)> {
+    response.resources.iter().map(|resource| (&**resource.name(), &**resource.version())).collect()
 }
 
 pub(super) fn removed(response: &Response) -> Vec<&str> {

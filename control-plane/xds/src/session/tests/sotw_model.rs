@@ -117,7 +117,7 @@ impl Model {
         if !by_name(kind) {
             held.clear();
         }
-        for resource in &response.resources {
+        for resource in &*response.resources {
             let wanted = self.wanted.get(&kind).is_some_and(|wanted| wanted.contains(&**resource.name()));
             if !by_name(kind) || wanted {
                 held.insert(resource.name().to_string(), resource.version().to_string());

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ferro_xds_protos::Kind;
 
-use super::rig::{Rig, names, put, removed};
-use crate::{ResourceSet, TypeSet, Update, Variant, session::Carried};
+use super::rig::{Rig, names, put, removed, versions};
+use crate::{ResourceSet, TypeSet, Update, Variant};
 
 const CDS: Kind = Kind::Cluster;
 const EDS: Kind = Kind::Endpoint;
@@ -40,13 +40,99 @@ fn rule_16_clusters_unanswered_for_twenty_seconds_are_taken_back() {
     rig.wait(SUSPICION - Duration::from_millis(1));
     assert!(rig.next().is_none());
     rig.wait(Duration::from_millis(1));
-    assert_eq!(rig.suspected().iter().map(|name| &**name).collect::<Vec<_>>(), ["bad", "good"]);
+    assert_eq!(rig.suspected().iter().map(|name| &**name).collect::<Vec<_>>(), ["a", "bad", "good"]);
     let taken_back = rig.expect(CDS);
-    assert_eq!((names(&taken_back), removed(&taken_back)), (vec![], vec!["bad", "good"]));
+    assert_eq!((versions(&taken_back), removed(&taken_back)), (vec![("a", "1")], vec!["bad", "good"]));
     rig.nack(&clusters, "cluster bad: ring min > max");
     rig.ack(&taken_back);
     let again = rig.expect(CDS);
-    assert_eq!(names(&again), ["good"], "the late refusal cleared it");
+    assert_eq!(versions(&again), [("a", "2"), ("good", "1")], "the late refusal cleared them");
+}
+
+#[test]
+fn rule_16_an_update_that_holds_a_new_cluster_up_is_undone_although_nothing_else_is_to_be_sent() {
+    let mut rig = settled();
+    rig.apply([put(CDS, "a", "2")]);
+    let clusters = rig.expect(CDS);
+    let endpoints = rig.expect(EDS);
+    rig.ack(&endpoints);
+    rig.wait(SUSPICION);
+    assert_eq!(rig.suspected().len(), 1);
+    let undone = rig.expect(CDS);
+    assert_eq!(versions(&undone), [("a", "1")]);
+    rig.nack(&clusters, "no");
+    rig.ack(&undone);
+    let endpoints = rig.expect(EDS);
+    rig.ack(&endpoints);
+    assert!(rig.next().is_none(), "it was the only one, so it is to blame");
+    rig.apply([put(CDS, "a", "3")]);
+    assert_eq!(versions(&rig.expect(CDS)), [("a", "3")]);
+}
+
+#[test]
+fn rule_16_a_late_refusal_that_names_nothing_has_each_tried_alone() {
+    let mut rig = settled();
+    rig.apply([put(CDS, "bad", "1"), put(CDS, "good", "1")]);
+    let clusters = rig.expect(CDS);
+    rig.wait(SUSPICION);
+    let taken_back = rig.expect(CDS);
+    rig.nack(&clusters, "no");
+    rig.ack(&taken_back);
+    let alone = rig.expect(CDS);
+    assert_eq!(names(&alone), ["bad"]);
+    rig.nack(&alone, "no");
+    assert_eq!(names(&rig.expect(CDS)), ["good"]);
+}
+
+#[test]
+fn rule_17_what_was_taken_back_without_an_answer_is_still_in_doubt_on_the_next_stream() {
+    let mut first = settled();
+    first.apply([put(CDS, "bad", "1")]);
+    first.expect(CDS);
+    first.wait(SUSPICION);
+    first.expect(CDS);
+    first.wait(SUSPICION);
+    assert_eq!(first.session.carry().unconfirmed.iter().map(|name| &**name).collect::<Vec<_>>(), ["bad"]);
+}
+
+#[test]
+fn a_refusal_is_still_shown_to_people_after_the_client_came_back() {
+    let mut first = settled();
+    first.apply([put(CDS, "bad", "1")]);
+    let refused = first.expect(CDS);
+    first.nack(&refused, "no such thing");
+    let mut back = Rig::resumed(Variant::Delta, first.resources.clone(), first.session.carry());
+    let nack = |rig: &Rig| rig.session.status().kinds.into_iter().find_map(|kind| kind.nack);
+    back.ask(CDS, &[], &[("a", "1")]);
+    let shown = nack(&back).expect("a refusal");
+    assert_eq!((shown.message.as_str(), shown.items.len()), ("no such thing", 1));
+    back.apply([(CDS, Update::gone("bad"))]);
+    assert!(nack(&back).is_none());
+}
+
+#[test]
+fn a_refused_change_that_was_undone_does_not_cost_the_client_its_cluster() {
+    let mut rig = settled();
+    rig.apply([put(CDS, "a", "2")]);
+    let refused = rig.expect(CDS);
+    rig.settle();
+    rig.nack(&refused, "no");
+    rig.apply([put(CDS, "a", "1")]);
+    assert!(rig.next().is_none(), "it has that one");
+    rig.apply([put(CDS, "b", "1")]);
+    let response = rig.expect(CDS);
+    assert_eq!((versions(&response), removed(&response)), (vec![("b", "1"), ("a", "1")], vec![]));
+}
+
+#[test]
+fn an_agent_sees_to_its_silent_envoy_itself() {
+    let mut rig = settled();
+    rig.ask(Kind::NameTable, &["*"], &[]);
+    rig.settle();
+    rig.apply([put(CDS, "b", "1")]);
+    rig.expect(CDS);
+    rig.wait(10 * SUSPICION);
+    assert!(rig.suspected().is_empty() && rig.next().is_none());
 }
 
 #[test]
@@ -157,6 +243,30 @@ fn rule_13_what_was_refused_is_remembered_for_a_client_that_comes_back_and_not_f
 }
 
 #[test]
+fn an_agent_whose_new_envoy_has_nothing_is_told_everything_also_what_the_last_envoy_refused_and_what_is_gone() {
+    let mut first = settled();
+    first.apply([put(LDS, "l", "2")]);
+    let refused = first.expect(LDS);
+    first.nack(&refused, "no");
+    let mut anew = Rig::resumed(Variant::Delta, first.resources.clone(), first.session.carry());
+    anew.ask(LDS, &[], &[("l", ""), ("gone", "")]);
+    let response = anew.expect(LDS);
+    assert_eq!((versions(&response), removed(&response)), (vec![("l", "2")], vec!["gone"]));
+}
+
+#[test]
+fn a_client_that_asks_for_a_refused_name_and_has_nothing_of_it_is_answered() {
+    let mut first = Rig::new(Variant::Delta, world());
+    first.ask(RDS, &["r"], &[]);
+    let refused = first.expect(RDS);
+    first.nack(&refused, "no");
+    let mut back = Rig::resumed(Variant::Delta, first.resources.clone(), first.session.carry());
+    back.ask(CDS, &[], &[("a", "1")]);
+    back.ask(RDS, &["r"], &[]);
+    assert_eq!(names(&back.expect(RDS)), ["r"]);
+}
+
+#[test]
 fn removals_wait_until_a_client_that_comes_back_has_named_what_it_holds() {
     let mut rig = Rig::new(Variant::Delta, world());
     rig.ask(CDS, &[], &[("a", "1"), ("gone", "1")]);
@@ -215,7 +325,7 @@ fn a_name_a_partial_snapshot_forgets_is_not_removed_from_the_client() {
 #[test]
 fn a_carried_nothing_is_nothing() {
     let mut rig = settled();
-    assert_eq!(rig.session.carry(), Carried::default());
+    assert!(rig.session.carry().is_empty());
     rig.wait(Duration::from_secs(3600));
     assert!(rig.next().is_none() && rig.session.deadline().is_none());
 }

@@ -15,9 +15,11 @@ pub(super) struct Entry {
     pub(super) held: Option<Arc<str>>,
     /// A response about it is under way to Envoy.
     pub(super) in_flight: bool,
+    /// Its content, which newer content may replace before Envoy has answered.
+    pub(super) sent: Option<Resource>,
     pub(super) rejected: Option<Rejected>,
-    /// The Envoy before this one refused the newest content: ferrod need not send it again.
-    pub(super) doubtful: bool,
+    /// The newest content will not reach Envoy as things are: nobody waits for what it thinks of it.
+    pub(super) unsent: bool,
     /// The module that must be on disk before Envoy may see the newest content.
     pub(super) module: Option<ModuleDigest>,
 }
@@ -43,8 +45,19 @@ pub(super) struct Rejected {
 pub(super) enum Refuser {
     /// For good: Envoy is not sent the same content twice (reliability.md, rule 13).
     Envoy,
-    /// Until the module can be had.
-    Relay,
+    /// In Envoy's place; if a module is missing, until it can be had.
+    Relay { missing: Option<ModuleDigest> },
+}
+
+// === impl Rejected ===
+
+impl Rejected {
+    pub(super) fn failed_module(&self) -> Option<ModuleDigest> {
+        match self.by {
+            Refuser::Relay { missing } => missing,
+            Refuser::Envoy => None,
+        }
+    }
 }
 
 // === impl Entry ===
@@ -55,6 +68,18 @@ impl Entry {
             Latest::Present(resource) => Some(resource.version()),
             Latest::Unknown | Latest::Absent => None,
         }
+    }
+
+    /// Takes in the newest content; `None` says that the name is gone.
+    pub(super) fn renew(&mut self, content: Option<Resource>) {
+        let latest = content.map_or(Latest::Absent, Latest::Present);
+        let same = match (&self.latest, &latest) {
+            (Latest::Absent, Latest::Absent) => true,
+            (Latest::Present(old), Latest::Present(new)) => old.version() == new.version(),
+            _ => false,
+        };
+        self.unsent &= same;
+        self.latest = latest;
     }
 
     pub(super) fn has_content(&self) -> bool {
@@ -76,15 +101,22 @@ impl Entry {
 
     /// Notes that Envoy accepted a version; says whether the last-known-good content changed by it.
     pub(super) fn accept(&mut self, version: Option<&Arc<str>>) -> bool {
-        match (&self.latest, version) {
-            (Latest::Present(resource), Some(version)) if resource.version() == version => {
-                let changed = self.good.as_ref().is_none_or(|good| good.version() != version);
-                self.good = Some(resource.clone());
-                changed
-            }
-            (Latest::Absent, None) => self.good.take().is_some(),
-            _ => false,
-        }
+        let Some(version) = version else {
+            return matches!(self.latest, Latest::Absent) && self.good.take().is_some();
+        };
+        let Some(resource) = self.content_of(version).cloned() else { return false };
+        let changed = self.good.as_ref().is_none_or(|good| good.version() != version);
+        self.good = Some(resource);
+        changed
+    }
+
+    /// The content of a version, as far as it is at hand.
+    fn content_of(&self, version: &Arc<str>) -> Option<&Resource> {
+        let latest = match &self.latest {
+            Latest::Present(resource) => Some(resource),
+            Latest::Unknown | Latest::Absent => None,
+        };
+        latest.into_iter().chain(&self.sent).find(|resource| resource.version() == version)
     }
 
     /// Notes that Envoy refused a version; says whether the last-known-good content changed by it.
@@ -114,9 +146,18 @@ impl Entry {
         (self.latest_version() == Some(&rejected.version)).then(|| Arc::clone(&rejected.reason))
     }
 
+    /// The module for want of which the newest content was refused.
+    pub(super) fn failed_module(&self) -> Option<ModuleDigest> {
+        self.refusal()?;
+        self.rejected.as_ref()?.failed_module()
+    }
+
     pub(super) fn verdict(&self) -> Option<Verdict> {
         if let Some(reason) = self.refusal() {
             return Some(Verdict::Rejected(reason));
+        }
+        if self.unsent {
+            return Some(Verdict::Accepted);
         }
         if self.in_flight || self.module.is_some() {
             return None;

@@ -197,23 +197,6 @@ fn an_envoy_that_refuses_the_last_known_good_too_is_not_sent_it_again() {
 }
 
 #[test]
-fn what_ferrod_holds_back_because_the_last_envoy_refused_it_is_filled_from_the_last_known_good() {
-    let mut relay = Relay::settled();
-    relay.ferrod(Kind::Cluster, "n2", &[("a", "bad")], &[]);
-    relay.envoy_refuses(Kind::Cluster, &[("a", Some("bad"))], &["a"], "no");
-    relay.restart_envoy();
-    relay.reopen();
-    relay.envoy_asks_first(Kind::Cluster, &["*"], &[]);
-    relay.requests();
-    relay.ferrod(Kind::Cluster, "n1", &[("b", "v1")], &[]);
-    assert_eq!(relay.served(Kind::Cluster, "a"), None);
-    relay.pass(PATIENCE);
-    assert!(relay.fill_if_due());
-    assert_eq!(relay.served(Kind::Cluster, "a"), Some(Some("v1".into())));
-    assert!(!relay.fill_if_due());
-}
-
-#[test]
 fn an_envoy_that_lost_only_its_stream_is_not_sent_what_it_refused() {
     let mut relay = Relay::settled();
     relay.ferrod(Kind::Cluster, "n2", &[("a", "bad")], &[]);

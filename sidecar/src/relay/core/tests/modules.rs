@@ -110,6 +110,20 @@ fn a_module_that_was_missing_is_looked_for_again_when_ferrod_sends_the_filter_ag
 }
 
 #[test]
+fn a_module_that_can_be_had_after_all_is_served_and_ferrod_is_asked_to_send_the_filter_again() {
+    let mut relay = relay();
+    relay.ferrod_sends(Kind::ExtensionConfig, "n1", vec![asking_for("v1", b"m")], &[]);
+    relay.core.module(&mut relay.session, digest(b"m"), Err(&"no space left".into()));
+    assert!(matches!(&relay.answers()[..], [(_, Some(_))]));
+    assert_eq!(relay.core.failed_modules(), HashSet::from([digest(b"m")]));
+    provide(&mut relay, b"m");
+    assert_eq!(relay.served(Kind::ExtensionConfig, "f"), Some(Some("v1".into())));
+    let asked = relay.asked_for(Kind::ExtensionConfig).expect("a request");
+    assert_eq!(asked.resource_names_subscribe, ["f"]);
+    assert!(relay.core.failed_modules().is_empty());
+}
+
+#[test]
 fn the_last_known_good_filter_finds_its_module_again() {
     let mut relay = relay();
     relay.ferrod_sends(Kind::ExtensionConfig, "n1", vec![asking_for("v1", b"m")], &[]);

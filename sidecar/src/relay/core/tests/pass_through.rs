@@ -3,7 +3,7 @@
 use ferro_xds::{StreamId, What};
 use ferro_xds_protos::Kind;
 
-use super::{ENVOY, Relay, arcs, versions};
+use super::{ENVOY, Relay, items, versions};
 
 #[test]
 fn nonces_stay_on_their_side_and_versions_pass_through_unchanged() {
@@ -231,7 +231,7 @@ fn a_suspected_reject_is_a_refusal_upstream() {
     let mut relay = Relay::settled();
     relay.ferrod(Kind::Cluster, "n2", &[("b", "v1")], &[]);
     relay.sent(Kind::Cluster, &[("b", Some("v1"))]);
-    relay.event(What::Suspected { kind: Kind::Cluster, names: arcs(&["b"]) });
+    relay.event(What::Suspected { kind: Kind::Cluster, items: items(&[("b", Some("v1"))]).to_vec() });
     let answers = relay.answers();
     assert!(matches!(&answers[..], [(nonce, Some(_))] if nonce == "n2"), "{answers:?}");
 }
