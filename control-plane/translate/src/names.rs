@@ -25,6 +25,19 @@ pub(crate) const OUTBOUND_PORT: u16 = 15001;
 pub(crate) const INBOUND_PORT: u16 = 15006;
 pub(crate) const HTTP_PROXY_PORT: u16 = 15007;
 
+/// Ports of Envoy and the agent: admin, outbound, inbound, HTTP proxy, merged metrics, readiness, DNS, Envoy's metrics.
+const RESERVED: [u16; 8] = [15000, OUTBOUND_PORT, INBOUND_PORT, HTTP_PROXY_PORT, 15020, 15021, 15053, 15090];
+
+/// Whether a port is the proxy's own: a second listener at its address would be refused.
+pub(crate) fn is_reserved(port: u16) -> bool {
+    RESERVED.contains(&port)
+}
+
+/// What to say of something that wants such a port.
+pub(crate) fn reserved(port: u16) -> String {
+    format!("port {port} is the proxy's own, so nothing is made for it; use another one")
+}
+
 /// ECDS resource, and HTTP filter, that holds our Wasm filter where requests arrive.
 pub(crate) const FILTERS_INBOUND: &str = "ferro-filters-inbound";
 /// ECDS resource, and HTTP filter, that holds our Wasm filter where requests leave.
