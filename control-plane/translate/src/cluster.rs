@@ -11,6 +11,7 @@ mod protocol;
 
 use std::time::Duration;
 
+use ferro_model::istio::Subset;
 use ferro_model::mesh::{EffectiveDestinationRule, Resolution, Service, ServicePort, TargetPort, TrafficBlocks};
 use ferro_model::mesh_config::MeshConfig;
 use ferro_xds_protos::{Kind, wkt};
@@ -18,6 +19,7 @@ use ferro_xds_protos::{Kind, wkt};
 use crate::endpoint;
 use crate::filter::UnknownHosts;
 use crate::finding::Code;
+use crate::limit;
 use crate::names;
 use crate::outbound::{Outbound, Role};
 use crate::output::Output;
@@ -30,8 +32,8 @@ use crate::view::IpFamilies;
 pub(crate) struct Planned<'a> {
     pub(crate) name: String,
     pub(crate) port: &'a ServicePort,
-    /// Name of the subset, empty for the whole service.
-    pub(crate) subset: &'a str,
+    /// The subset; `None` for the whole service.
+    pub(crate) subset: Option<&'a Subset>,
     pub(crate) policy: TrafficBlocks<'a>,
     pub(crate) discovery: Discovery,
 }
@@ -59,16 +61,19 @@ pub(crate) fn plan<'a>(
     service: &'a Service,
     rule: Option<&'a EffectiveDestinationRule>,
 ) -> Vec<Planned<'a>> {
-    let subsets = rule.into_iter().flat_map(|rule| rule.subsets.iter().map(|subset| subset.name.as_str()));
-    let names: Vec<&str> = std::iter::once("").chain(subsets).collect();
+    let subsets = match rule {
+        Some(rule) if too_many(service, rule).is_none() => &rule.subsets[..],
+        _ => &[],
+    };
+    let subsets: Vec<Option<&Subset>> = std::iter::once(None).chain(subsets.iter().map(Some)).collect();
     let ports = service.ports.iter().filter(|port| port.protocol.is_served());
-    let planned = ports.flat_map(|port| names.iter().map(move |subset| (port, *subset)));
+    let planned = ports.flat_map(|port| subsets.iter().map(move |subset| (port, *subset)));
     planned
         .map(|(port, subset)| {
-            let named = (!subset.is_empty()).then_some(subset);
-            let policy = filled(rule.map(|rule| rule.policy(named, port.number)).unwrap_or_default(), view.config());
+            let policy = rule.map(|rule| rule.policy_of(subset, port.number)).unwrap_or_default();
+            let policy = filled(policy, view.config());
             Planned {
-                name: names::outbound_cluster(port.number, subset, &service.host),
+                name: names::outbound_cluster(port.number, subset_name(subset), &service.host),
                 port,
                 subset,
                 policy,
@@ -76,6 +81,14 @@ pub(crate) fn plan<'a>(
             }
         })
         .collect()
+}
+
+fn subset_name(subset: Option<&Subset>) -> &str {
+    subset.map_or("", |subset| &subset.name)
+}
+
+fn too_many(service: &Service, rule: &EffectiveDestinationRule) -> Option<String> {
+    limit::exceeded((rule.subsets.len(), "subsets"), (service.ports.len(), "ports"), "clusters")
 }
 
 // Blocks that no rule sets are the mesh's.
@@ -126,6 +139,10 @@ pub(crate) fn outbound(view: &Outbound<'_>, service: &Service, out: &mut Output)
     if let Some(rule) = rule {
         policy::unsupported(rule, out);
     }
+    if let Some((rule, excess)) = rule.and_then(|rule| Some((rule.sources.first()?, too_many(service, rule)?))) {
+        let message = format!("{excess}; {} gets none of its subsets. Declare fewer", service.host);
+        out.find(Code::Unservable, rule, "spec.subsets", message);
+    }
     for planned in plan(view, service, rule) {
         if let Some(cluster) = build(view, service, &planned, rule, out) {
             out.put(Kind::Cluster, &cluster.name, &cluster);
@@ -152,6 +169,9 @@ fn build(
     if planned.discovery != Discovery::Refused {
         let found = endpoint::locality::Preference::of(view, service, &planned.policy);
         balance::apply(&planned.policy, found.as_ref(), planned.discovery, &mut cluster);
+        if let Some(rule) = rule.and_then(|rule| rule.sources.first()) {
+            balance::without_address(rule, planned, out);
+        }
     }
     protocol::apply(view.config(), planned.port.protocol, &planned.policy, &mut cluster);
     Some(cluster)
@@ -159,7 +179,11 @@ fn build(
 
 fn stat_name(config: &MeshConfig, service: &Service, planned: &Planned<'_>) -> String {
     let Some(pattern) = &config.outbound_cluster_stat_name else { return names::stat(&planned.name) };
-    names::stat(&names::by_pattern(pattern, service, planned.port, planned.subset))
+    let target = match &planned.port.target {
+        TargetPort::Number(number) => number.to_string(),
+        TargetPort::Name(name) => name.to_string(),
+    };
+    names::stat(&names::by_pattern(pattern, service, planned.port, &target, subset_name(planned.subset)))
 }
 
 // Returns `None` if there is no cluster to be had.
@@ -178,7 +202,7 @@ fn discover(
                 Some(cluster::EdsClusterConfig { eds_config: Some(ads(view.settings)), service_name: String::new() });
         }
         Discovery::StrictDns | Discovery::LogicalDns => {
-            let assignment = endpoint::assignment(view, service, planned);
+            let assignment = endpoint::assignment(view, service, planned, out);
             if assignment.endpoints.is_empty() {
                 out.find(
                     Code::Unservable,
@@ -188,13 +212,7 @@ fn discover(
                 );
                 return None;
             }
-            set_type(
-                cluster,
-                match planned.discovery {
-                    Discovery::StrictDns => DiscoveryType::StrictDns,
-                    _ => DiscoveryType::LogicalDns,
-                },
-            );
+            set_type(cluster, by_name(service, planned, &assignment, out));
             cluster.load_assignment = Some(assignment);
             resolve(view, cluster);
         }
@@ -209,6 +227,28 @@ fn discover(
         }
     }
     Some(())
+}
+
+// Envoy resolves one name in turns, or several of which it uses all answers.
+fn by_name(
+    service: &Service,
+    planned: &Planned<'_>,
+    assignment: &ClusterLoadAssignment,
+    out: &mut Output,
+) -> cluster::DiscoveryType {
+    let names: usize = assignment.endpoints.iter().map(|group| group.lb_endpoints.len()).sum();
+    match (planned.discovery, names) {
+        (Discovery::StrictDns, _) => cluster::DiscoveryType::StrictDns,
+        (_, 0 | 1) => cluster::DiscoveryType::LogicalDns,
+        (_, several) => {
+            let message = format!(
+                "DNS_ROUND_ROBIN takes one endpoint and {} has {several}; all of them are used, as with DNS",
+                planned.name
+            );
+            out.find(Code::Unservable, &service.object(), "spec.resolution", message);
+            cluster::DiscoveryType::StrictDns
+        }
+    }
 }
 
 fn set_type(cluster: &mut Cluster, kind: cluster::DiscoveryType) {
@@ -283,8 +323,8 @@ fn metadata(
         let path = names::config_path("networking.istio.io/v1", "destination-rule", &source.namespace, &source.name);
         fields.push(("config", wkt::string_value(path)));
     }
-    if !planned.subset.is_empty() {
-        fields.push(("subset", wkt::string_value(planned.subset)));
+    if let Some(subset) = planned.subset {
+        fields.push(("subset", wkt::string_value(&*subset.name)));
     }
     if service.location == ferro_model::mesh::Location::External {
         fields.push(("external", wkt::bool_value(true)));

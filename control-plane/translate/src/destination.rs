@@ -32,6 +32,11 @@ impl<'a> Resolved<'a> {
         Self { destination, port: named.or_else(only).unwrap_or(listener), service }
     }
 
+    /// The port meant.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     fn subset(&self) -> &'a str {
         self.destination.subset.as_deref().unwrap_or_default()
     }

@@ -4,7 +4,9 @@ pub(crate) mod locality;
 
 use std::collections::BTreeMap;
 
-use ferro_model::mesh::{Endpoint as MeshEndpoint, EndpointAddress, EndpointReach, Labels, Locality, Service, selects};
+use ferro_model::mesh::{
+    Endpoint as MeshEndpoint, EndpointAddress, EndpointPreference, EndpointReach, Labels, Locality, Service, selects,
+};
 use ferro_xds_protos::{Kind, wkt};
 
 use crate::cluster::{self, Discovery, Planned};
@@ -21,28 +23,47 @@ use locality::Preference;
 /// The assignments of a service's clusters that have their endpoints over the stream.
 pub(crate) fn assignments(view: &Outbound<'_>, service: &Service, out: &mut Output) {
     let rule = view.rule(service).map(|rule| &**rule);
+    by_node(service, out);
+    let planned = cluster::plan(view, service, rule);
+    for planned in planned.iter().filter(|planned| planned.discovery == Discovery::Eds) {
+        let assignment = assignment(view, service, planned, out);
+        out.put(Kind::Endpoint, &planned.name, &assignment);
+    }
+}
+
+// What asks for the caller's node, which is not known here.
+fn by_node(service: &Service, out: &mut Output) {
     if service.reach == EndpointReach::Node {
         let message = "keeping calls on the caller's node is not supported yet; they go to all endpoints";
         out.find(Code::Unsupported, &service.object(), "spec.internalTrafficPolicy", message);
     }
-    let planned = cluster::plan(view, service, rule);
-    for planned in planned.iter().filter(|planned| planned.discovery == Discovery::Eds) {
-        let assignment = assignment(view, service, planned);
-        out.put(Kind::Endpoint, &planned.name, &assignment);
+    if service.preference == EndpointPreference::SameNode {
+        let message = "preferring the caller's node is not supported yet; endpoints of its zone are preferred";
+        out.find(Code::Unsupported, &service.object(), "spec.trafficDistribution", message);
     }
 }
 
 /// The endpoints of one cluster. Without any, an assignment that says so: Envoy waits for what it is not told
 /// (reliability.md rule 43).
-pub(crate) fn assignment(view: &Outbound<'_>, service: &Service, planned: &Planned<'_>) -> ClusterLoadAssignment {
-    let subset = view.rule(service).and_then(|rule| rule.subset(planned.subset)).map(|subset| &subset.labels);
+pub(crate) fn assignment(
+    view: &Outbound<'_>,
+    service: &Service,
+    planned: &Planned<'_>,
+    out: &mut Output,
+) -> ClusterLoadAssignment {
+    let subset = planned.subset.map(|subset| &subset.labels);
     let endpoints = view.mesh.endpoints(service);
     let members = endpoints.iter().filter(|endpoint| subset.is_none_or(|labels| selects(labels, &endpoint.labels)));
     let mut by_locality: BTreeMap<(&Locality, u32), Vec<LbEndpoint>> = BTreeMap::new();
     let mut weights: BTreeMap<(&Locality, u32), u32> = BTreeMap::new();
     let preference = Preference::of(view, service, &planned.policy);
     for endpoint in members {
+        if let Some(why) = unusable(endpoint, planned.discovery) {
+            out.find(Code::Unservable, &service.object(), format!("endpoint {:?}", endpoint.address.to_string()), why);
+            continue;
+        }
         let Some(message) = member(endpoint, planned.port.number) else { continue };
+        elsewhere(service, endpoint, out);
         let priority = preference.as_ref().map_or(0, |preference| preference.priority(endpoint));
         let place = (&endpoint.locality, priority);
         by_locality.entry(place).or_default().push(message);
@@ -72,6 +93,33 @@ fn compact(groups: &mut [LocalityLbEndpoints]) {
         group.priority = u32::try_from(position).unwrap_or(u32::MAX);
     }
     groups.sort_by_key(|group| group.priority);
+}
+
+// Envoy would refuse the whole assignment for one member that it cannot read.
+fn unusable(endpoint: &MeshEndpoint, discovery: Discovery) -> Option<&'static str> {
+    match (&endpoint.address, discovery) {
+        (EndpointAddress::Name(name), _) if name.is_empty() => {
+            Some("it has a network and no address, and gateways between networks are not supported; no call goes there")
+        }
+        (EndpointAddress::Name(_), Discovery::Eds) => Some(
+            "it is a name, and names are resolved with resolution DNS only; no call goes there. Give its IP address",
+        ),
+        (EndpointAddress::Unix(_), Discovery::StrictDns | Discovery::LogicalDns) => {
+            Some("it is a socket, and resolution DNS takes names and IP addresses; no call goes there")
+        }
+        _ => None,
+    }
+}
+
+// A pod's network is a label that it got when it was injected, the mesh's own network included; that of an entry is meant.
+fn elsewhere(service: &Service, endpoint: &MeshEndpoint, out: &mut Output) {
+    if !endpoint.network.is_empty() && endpoint.node.is_empty() {
+        let message = format!(
+            "{} is on network {}, and gateways between networks are not supported; it is called at its own address",
+            endpoint.address, endpoint.network
+        );
+        out.find(Code::Unsupported, &service.object(), "network", message);
+    }
 }
 
 fn member(endpoint: &MeshEndpoint, service_port: u16) -> Option<LbEndpoint> {

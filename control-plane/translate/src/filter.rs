@@ -4,7 +4,7 @@
 //! configuration are the same for both directions and never change with the rules, so that the VM and its state survive an
 //! update (wasm-filters.md §8, rules 10 and 11).
 
-use ferro_model::mesh::Labels;
+use ferro_model::mesh::{Labels, Protocol};
 use ferro_xds_protos::wkt;
 use prost::{Message, Name};
 
@@ -21,6 +21,7 @@ use crate::pb::ext::filters::http::dynamic_forward_proxy::v3::{
 };
 use crate::pb::ext::filters::http::fault::v3::HttpFault;
 use crate::pb::ext::filters::http::grpc_stats::v3::{FilterConfig as GrpcStats, filter_config as grpc_stats};
+use crate::pb::ext::filters::http::grpc_web::v3::GrpcWeb;
 use crate::pb::ext::filters::http::router::v3::Router;
 use crate::pb::ext::filters::http::wasm::v3::Wasm;
 use crate::pb::ext::filters::network::http_connection_manager::v3::{HttpFilter, http_filter};
@@ -49,6 +50,26 @@ pub(crate) enum UnknownHosts {
     Resolved,
 }
 
+/// Whether clients may speak gRPC-Web, which is then turned into gRPC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GrpcWebClients {
+    /// No port declares it; what looks like it is the application's own business.
+    Unexpected,
+    /// A port declares it.
+    Expected,
+}
+
+impl GrpcWebClients {
+    /// By the protocols of the ports behind a connection manager.
+    pub(crate) fn of(protocols: impl IntoIterator<Item = Protocol>) -> Self {
+        if protocols.into_iter().any(|protocol| protocol == Protocol::GrpcWeb) {
+            Self::Expected
+        } else {
+            Self::Unexpected
+        }
+    }
+}
+
 impl Direction {
     fn resource(self) -> &'static str {
         match self {
@@ -66,7 +87,12 @@ impl Direction {
 }
 
 /// The filters of a connection manager in the order requests pass them: as Istio's, without those that stock Envoy lacks.
-pub(crate) fn http_filters(settings: &Settings, direction: Direction, unknown: UnknownHosts) -> Vec<HttpFilter> {
+pub(crate) fn http_filters(
+    settings: &Settings,
+    direction: Direction,
+    grpc_web: GrpcWebClients,
+    unknown: UnknownHosts,
+) -> Vec<HttpFilter> {
     let ours = settings.wasm_module.map(|_| discovered(settings, direction));
     let grpc = GrpcStats {
         emit_filter_state: true,
@@ -74,6 +100,9 @@ pub(crate) fn http_filters(settings: &Settings, direction: Direction, unknown: U
         ..GrpcStats::default()
     };
     let mut filters: Vec<HttpFilter> = ours.into_iter().collect();
+    if grpc_web == GrpcWebClients::Expected {
+        filters.push(typed("envoy.filters.http.grpc_web", &GrpcWeb {}));
+    }
     filters.extend([
         typed("envoy.filters.http.grpc_stats", &grpc),
         typed(FAULT, &HttpFault::default()),

@@ -3,10 +3,15 @@
 use std::net::IpAddr;
 
 use ferro_model::istio::{RouteDestination, TcpRoute, TlsRoute};
-use ferro_model::mesh::{GatewayRef, MeshVirtualService, Service, ServiceAddress, ServicePort, TrafficBlocks};
+use ferro_model::mesh::{
+    GatewayRef, MeshVirtualService, Resolution, Service, ServiceAddress, ServicePort, TrafficBlocks,
+};
+use ferro_model::object::ObjectKey;
 use ferro_xds_protos::wkt;
 
 use crate::destination::Resolved;
+use crate::finding::Code;
+use crate::listener::chains::Candidate;
 use crate::listener::server_names;
 use crate::listener::tcp::{Limits, Target};
 use crate::names;
@@ -20,32 +25,33 @@ use crate::pb::route::{WeightedCluster, route_action};
 use crate::route::rule::{Place, is_caller};
 
 /// The filter chains for connections to one port of a service, the one that takes the rest last. `ranges` narrows all of them
-/// to a service's address ranges. TLS without address or range is told apart by the service's own name.
+/// to a service's address ranges. TLS without an address of its own is told apart by the service's own name.
 pub(crate) fn chains(
     view: &Outbound<'_>,
     service: &Service,
     port: &ServicePort,
     ranges: &[(IpAddr, u8)],
     out: &mut Output,
-) -> Vec<FilterChain> {
-    let rules = rules_for(view, service, port);
+) -> Vec<Candidate> {
     let mut chains = Vec::new();
-    if let Some(rules) = rules {
-        for rule in rules.spec.tls.iter().filter(|_| port.protocol.is_tls()) {
-            chains.extend(by_server_name(view, service, port, rules, rule, out));
-        }
-        for rule in &rules.spec.tcp {
-            for found in by_subnet(view, port, rules, rule) {
-                let target = destinations(view, service, port, rules, &rule.route, out);
-                chains.push(chain(view, found, &target));
+    if let Some(rules) = rules_for(view, service, port) {
+        if port.protocol.is_tls() {
+            for (index, rule) in rules.spec.tls.iter().enumerate() {
+                chains.extend(by_server_name(view, service, port, ranges, (rules, index, rule), out));
             }
+        }
+        for (index, rule) in rules.spec.tcp.iter().enumerate() {
+            chains.extend(by_subnet(view, service, port, (rules, index, rule), out));
             if takes_rest(view, port, rules, rule) {
                 break;
             }
         }
     }
     let rest = target(view, service, port, out);
-    chains.push(chain(view, whole_service(service, port, ranges), &rest));
+    let whole = whole_service(service, port, ranges, out);
+    let behind = rules_for(view, service, port).map(|rules| rules.key.clone());
+    let whole = whole.map(|found| chain(view, found, &rest));
+    chains.extend(whole.map(|chain| Candidate { chain, object: service.object(), field: String::new(), behind }));
     chains
 }
 
@@ -106,58 +112,104 @@ fn takes_rest(view: &Outbound<'_>, port: &ServicePort, rules: &MeshVirtualServic
         || rule.match_.iter().any(|found| found.destination_subnets.is_empty() && applies!(view, port, rules, found))
 }
 
+/// A rule, its VirtualService and its place there.
+type Placed<'a, R> = (&'a MeshVirtualService, usize, &'a R);
+
 fn by_subnet(
     view: &Outbound<'_>,
+    service: &Service,
     port: &ServicePort,
-    rules: &MeshVirtualService,
-    rule: &TcpRoute,
-) -> Vec<FilterChainMatch> {
-    let matching = rule.match_.iter().filter(|found| applies!(view, port, rules, found));
-    let narrowed = matching.filter(|found| !found.destination_subnets.is_empty());
-    narrowed
-        .map(|found| FilterChainMatch {
-            prefix_ranges: found.destination_subnets.iter().filter_map(|subnet| subnet_range(subnet)).collect(),
-            ..FilterChainMatch::default()
-        })
-        .collect()
+    (rules, index, rule): Placed<'_, TcpRoute>,
+    out: &mut Output,
+) -> Vec<Candidate> {
+    let mut chains = Vec::new();
+    for (at, found) in rule.match_.iter().enumerate().filter(|(_, found)| applies!(view, port, rules, found)) {
+        let subnets = subnets(&found.destination_subnets);
+        if !subnets.is_empty() {
+            let found = FilterChainMatch { prefix_ranges: subnets, ..FilterChainMatch::default() };
+            let target = destinations(view, service, port, rules, &rule.route, out);
+            chains.push(Candidate {
+                chain: chain(view, found, &target),
+                object: rules.key.clone(),
+                field: format!("spec.tcp[{index}].match[{at}]"),
+                behind: None,
+            });
+        }
+    }
+    chains
 }
 
 fn by_server_name(
     view: &Outbound<'_>,
     service: &Service,
     port: &ServicePort,
-    rules: &MeshVirtualService,
-    rule: &TlsRoute,
+    ranges: &[(IpAddr, u8)],
+    (rules, index, rule): Placed<'_, TlsRoute>,
     out: &mut Output,
-) -> Vec<FilterChain> {
-    let matching: Vec<_> = rule.match_.iter().filter(|found| applies!(view, port, rules, found)).collect();
-    matching
-        .into_iter()
-        .map(|found| {
-            let target = destinations(view, service, port, rules, &rule.route, out);
-            let ranges = found.destination_subnets.iter().filter_map(|subnet| subnet_range(subnet)).collect();
-            let names = server_names(found.sni_hosts.clone());
-            chain(view, FilterChainMatch { prefix_ranges: ranges, ..names }, &target)
+) -> Vec<Candidate> {
+    let mut chains = Vec::new();
+    for (at, found) in rule.match_.iter().enumerate().filter(|(_, found)| applies!(view, port, rules, found)) {
+        let field = format!("spec.tls[{index}].match[{at}]");
+        let Some(names) = asked_for(&found.sni_hosts, &rules.key, &format!("{field}.sniHosts"), out) else { continue };
+        let own = subnets(&found.destination_subnets);
+        let subnets = if own.is_empty() { prefixes(ranges) } else { own };
+        let target = destinations(view, service, port, rules, &rule.route, out);
+        chains.push(Candidate {
+            chain: chain(view, FilterChainMatch { prefix_ranges: subnets, ..names }, &target),
+            object: rules.key.clone(),
+            field,
+            behind: None,
+        });
+    }
+    chains
+}
+
+// TLS by server name, as far as Envoy can tell names apart: whole ones, and `*.` with an ending. A lone star is any name.
+fn asked_for(names: &[String], object: &ObjectKey, field: &str, out: &mut Output) -> Option<FilterChainMatch> {
+    if names.iter().any(|name| name == "*") {
+        return Some(server_names(Vec::new()));
+    }
+    let (known, partial): (Vec<&String>, Vec<&String>) =
+        names.iter().partition(|name| !name.strip_prefix("*.").unwrap_or(name).contains('*'));
+    for name in partial {
+        let message = format!(
+            "{name} cuts through a label, and TLS connections are told apart by whole labels; none is taken for it. \
+             Write `*.` and a name"
+        );
+        out.find(Code::Unservable, object, field, message);
+    }
+    let known: Vec<String> = known.into_iter().map(|name| name.to_ascii_lowercase()).collect();
+    (!known.is_empty()).then(|| server_names(known))
+}
+
+fn subnets(declared: &[String]) -> Vec<CidrRange> {
+    let parsed = declared.iter().filter_map(|subnet| ServiceAddress::parse(subnet));
+    parsed
+        .map(|subnet| match subnet {
+            ServiceAddress::Ip(ip) => single(ip),
+            ServiceAddress::Range(first, prefix) => range(first, prefix),
         })
         .collect()
 }
 
-fn subnet_range(text: &str) -> Option<CidrRange> {
-    match ServiceAddress::parse(text)? {
-        ServiceAddress::Ip(ip) => Some(single(ip)),
-        ServiceAddress::Range(first, prefix) => Some(range(first, prefix)),
-    }
+fn prefixes(ranges: &[(IpAddr, u8)]) -> Vec<CidrRange> {
+    ranges.iter().map(|(first, prefix)| range(*first, *prefix)).collect()
 }
 
-fn whole_service(service: &Service, port: &ServicePort, ranges: &[(IpAddr, u8)]) -> FilterChainMatch {
-    let ranges: Vec<_> = ranges.iter().map(|(first, prefix)| range(*first, *prefix)).collect();
-    let by_address = !ranges.is_empty() || service.ips().next().is_some();
-    let found = if port.protocol.is_tls() && !by_address {
-        server_names(vec![service.host.to_string()])
+// A range may be shared by services whose names tell them apart; at an address of its own there is no other.
+fn whole_service(
+    service: &Service,
+    port: &ServicePort,
+    ranges: &[(IpAddr, u8)],
+    out: &mut Output,
+) -> Option<FilterChainMatch> {
+    let addressed = service.ips().next().is_some() || service.resolution == Resolution::Headless;
+    let found = if port.protocol.is_tls() && !(addressed && ranges.is_empty()) {
+        asked_for(&[service.host.to_string()], &service.object(), "spec.hosts", out)?
     } else {
         FilterChainMatch::default()
     };
-    FilterChainMatch { prefix_ranges: ranges, ..found }
+    Some(FilterChainMatch { prefix_ranges: prefixes(ranges), ..found })
 }
 
 fn chain(view: &Outbound<'_>, found: FilterChainMatch, target: &Target) -> FilterChain {

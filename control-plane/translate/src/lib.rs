@@ -18,6 +18,7 @@ mod finding;
 mod gateway;
 mod impact;
 mod l4;
+mod limit;
 mod listener;
 mod local;
 mod name_table;

@@ -1,6 +1,7 @@
 //! Listeners: where connections come in, and how their protocol is told.
 
 pub(crate) mod access_log;
+pub(crate) mod chains;
 pub(crate) mod hcm;
 pub(crate) mod inbound;
 pub(crate) mod outbound;

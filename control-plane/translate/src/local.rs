@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use ferro_model::istio::{CaptureMode, ConnectionPool, IstioIngressListener};
-use ferro_model::mesh::{EffectiveDestinationRule, Mesh, MeshSidecar};
+use ferro_model::mesh::{EffectiveDestinationRule, Labels, Mesh, MeshSidecar, Service};
 use ferro_model::mesh_config::{InboundMode, MeshConfig};
 use ferro_xds_protos::Kind;
 
 use crate::filter::{self, Direction};
 use crate::finding::{Code, Finding};
 use crate::output::Output;
-use crate::proxy::ProxyKind;
+use crate::proxy::{Capture, ProxyKind};
 use crate::settings::Settings;
 use crate::translation::Input;
 use crate::view::{InboundPort, LocalKey};
@@ -33,10 +33,25 @@ impl<'a> Local<'a> {
         self.mesh.config()
     }
 
-    /// The DestinationRule that the workload's own namespace has for a service of its.
+    /// How calls reach the workload.
+    pub(crate) fn capture(&self) -> Capture {
+        if self.key.binding.is_some() { Capture::None } else { Capture::Redirect }
+    }
+
+    /// The service that speaks for a port.
+    pub(crate) fn service(&self, port: &InboundPort) -> Option<&'a Arc<Service>> {
+        self.mesh.service(&port.host, &self.key.namespace)
+    }
+
+    /// The DestinationRule that the workload's own namespace has for a service of its. One with a workload selector is for what
+    /// the selected workloads call, not for how they are called.
     pub(crate) fn rule(&self, port: &InboundPort) -> Option<&'a Arc<EffectiveDestinationRule>> {
-        let service = self.mesh.service(&port.host, &self.key.namespace)?;
-        self.mesh.destination_rule_for(&self.key.namespace, &self.key.labels, service)
+        self.mesh.destination_rule_for(&self.key.namespace, &Labels::new(), self.service(port)?)
+    }
+
+    /// The ports at which the workload is served: all but the proxy's own.
+    pub(crate) fn ports(&self) -> impl Iterator<Item = &'a InboundPort> {
+        self.key.inbound.iter().filter(|port| !names::is_reserved(port.target))
     }
 
     /// The limits that the workload's Sidecar sets for a port: its own, else those for all.
@@ -62,18 +77,19 @@ impl<'a> Local<'a> {
 
     fn workload(&self, out: &mut Output) {
         self.unsupported(out);
-        for port in &self.key.inbound {
+        self.reserved(out);
+        for port in self.ports() {
             let cluster = cluster::inbound::of_port(self, port);
             out.put(Kind::Cluster, &cluster.name, &cluster);
         }
         match &self.key.binding {
             None => {
-                let passthrough = cluster::fixed::inbound_passthrough(self.config());
+                let passthrough = cluster::fixed::inbound_passthrough(self.config(), self.key.families);
                 out.put(Kind::Cluster, names::INBOUND_PASSTHROUGH, &passthrough);
-                out.put(Kind::Listener, names::VIRTUAL_INBOUND, &listener::inbound::captured(self, "0.0.0.0"));
+                out.put(Kind::Listener, names::VIRTUAL_INBOUND, &listener::inbound::captured(self));
             }
             Some(binding) => {
-                for port in &self.key.inbound {
+                for port in self.ports() {
                     let bound = listener::inbound::bound(self, binding, port);
                     out.put(Kind::Listener, &bound.name, &bound);
                 }
@@ -104,6 +120,20 @@ impl<'a> Local<'a> {
                     "inbound listeners of their own are not supported yet; the port is served where calls are captured";
                 out.find(Code::Unsupported, &sidecar.key, format!("spec.ingress[{index}].captureMode"), message);
             }
+        }
+    }
+
+    fn reserved(&self, out: &mut Output) {
+        for port in self.key.inbound.iter().filter(|port| names::is_reserved(port.target)) {
+            out.findings.push(Finding {
+                code: Code::Conflict,
+                object: self
+                    .service(port)
+                    .map(|service| service.object())
+                    .or(self.sidecar().map(|found| found.key.clone())),
+                field: format!("target port {}", port.target),
+                message: names::reserved(port.target),
+            });
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ferro_model::mesh::{Service, ServicePort, TargetPort};
+use ferro_model::mesh::{Registry, Service, ServicePort};
 
 pub(crate) const PASSTHROUGH: &str = "PassthroughCluster";
 pub(crate) const INBOUND_PASSTHROUGH: &str = "InboundPassthroughCluster";
@@ -24,6 +24,19 @@ pub(crate) const HTTP_PROXY_CONNECT: &str = "http_proxy_connect";
 pub(crate) const OUTBOUND_PORT: u16 = 15001;
 pub(crate) const INBOUND_PORT: u16 = 15006;
 pub(crate) const HTTP_PROXY_PORT: u16 = 15007;
+
+/// Ports of Envoy and the agent: admin, outbound, inbound, HTTP proxy, merged metrics, readiness, DNS, Envoy's metrics.
+const RESERVED: [u16; 8] = [15000, OUTBOUND_PORT, INBOUND_PORT, HTTP_PROXY_PORT, 15020, 15021, 15053, 15090];
+
+/// Whether a port is the proxy's own: a second listener at its address would be refused.
+pub(crate) fn is_reserved(port: u16) -> bool {
+    RESERVED.contains(&port)
+}
+
+/// What to say of something that wants such a port.
+pub(crate) fn reserved(port: u16) -> String {
+    format!("port {port} is the proxy's own, so nothing is made for it; use another one")
+}
 
 /// ECDS resource, and HTTP filter, that holds our Wasm filter where requests arrive.
 pub(crate) const FILTERS_INBOUND: &str = "ferro-filters-inbound";
@@ -50,20 +63,20 @@ pub(crate) fn stat(name: &str) -> String {
     format!("{name};")
 }
 
-/// A statistic's name by the mesh's own pattern.
-pub(crate) fn by_pattern(pattern: &str, service: &Service, port: &ServicePort, subset: &str) -> String {
-    let target = match &port.target {
-        TargetPort::Number(number) => number.to_string(),
-        TargetPort::Name(name) => name.to_string(),
+/// A statistic's name by the mesh's own pattern. Names of ServiceEntries say nothing about their hosts, so these stand instead.
+pub(crate) fn by_pattern(pattern: &str, service: &Service, port: &ServicePort, target: &str, subset: &str) -> String {
+    let (name, short) = match service.registry {
+        Registry::Kubernetes => (service.name.to_string(), format!("{}.{}", service.name, service.namespace)),
+        Registry::ServiceEntry => (service.host.to_string(), service.host.to_string()),
     };
     // The longer names first: they start like the shorter ones.
     let parts = [
         ("%SERVICE_FQDN%", service.host.to_string()),
         ("%SERVICE_PORT_NAME%", port.name.to_string()),
         ("%SERVICE_PORT%", port.number.to_string()),
-        ("%SERVICE_NAME%", service.name.to_string()),
-        ("%SERVICE%", format!("{}.{}", service.name, service.namespace)),
-        ("%TARGET_PORT%", target),
+        ("%SERVICE_NAME%", name),
+        ("%SERVICE%", short),
+        ("%TARGET_PORT%", target.to_owned()),
         ("%SUBSET_NAME%", subset.to_owned()),
     ];
     parts.iter().fold(pattern.to_owned(), |name, (part, value)| name.replace(part, value))

@@ -2,12 +2,13 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ferro_model::istio::{CaptureMode, OutboundMode};
 use ferro_model::mesh::{
     EffectiveDestinationRule, EgressBinding, EgressListener, HostPattern, Mesh, MeshGateway, MeshVirtualService,
-    Service, ServicePort, SidecarScope,
+    Protocol, Service, ServicePort, SidecarScope,
 };
 use ferro_model::mesh_config::MeshConfig;
 
@@ -85,12 +86,17 @@ impl<'a> Outbound<'a> {
         self.key.variant == Variant::Delta
     }
 
-    /// The listeners of the scope that serve captured ports.
+    /// The listeners of the scope that serve ports.
     pub(crate) fn port_listeners(&self) -> impl Iterator<Item = &EgressListener> {
-        self.scope
-            .listeners
-            .iter()
-            .filter(|listener| matches!(listener.binding, EgressBinding::CatchAll | EgressBinding::Port { .. }))
+        self.scope.listeners.iter().filter(|listener| {
+            matches!(listener.binding, EgressBinding::CatchAll | EgressBinding::Port { .. }) && has_address(listener)
+        })
+    }
+
+    /// The service that a listener has under a host. At a port that a Sidecar declares, what it declares is spoken; if it does
+    /// not say, what the service says.
+    pub(crate) fn listener_service(&self, listener: &EgressListener, host: &str) -> Option<Arc<Service>> {
+        self.mesh.listener_service(&self.scope, listener, host).map(|service| spoken(listener, service))
     }
 
     /// Whether a listener of the scope, and no other, serves a port.
@@ -126,6 +132,18 @@ impl<'a> Outbound<'a> {
         listener.capture == CaptureMode::None
     }
 
+    /// The addresses at which a listener has all of its services, whatever theirs are: the one its Sidecar names, else, if it
+    /// takes connections itself, the loopback ones (never all: strangers could call through it). `None` if connections come
+    /// to the services' own addresses.
+    pub(crate) fn own_addresses(&self, listener: &EgressListener) -> Option<Vec<String>> {
+        match listener.bind.as_ref().and_then(|bind| bind.parse::<IpAddr>().ok()) {
+            Some(bind) => Some(vec![bind.to_string()]),
+            None => {
+                self.binds(listener).then(|| self.key.families.loopbacks().iter().map(|&ip| ip.to_owned()).collect())
+            }
+        }
+    }
+
     /// The services that a listener has at a port number, by host.
     pub(crate) fn services_at(&self, listener: &EgressListener, number: u16) -> Vec<(Arc<Service>, ServicePort)> {
         let by_port = self.by_port.get_or_init(|| self.index());
@@ -138,6 +156,7 @@ impl<'a> Outbound<'a> {
         let mut by_port = ByPort::new();
         for (at, listener) in self.scope.listeners.iter().enumerate() {
             for service in self.mesh.listener_services(&self.scope, listener) {
+                let service = spoken(listener, service);
                 for port in &service.ports {
                     by_port.entry((at, port.number)).or_default().push((Arc::clone(&service), port.clone()));
                 }
@@ -249,6 +268,24 @@ impl<'a> Outbound<'a> {
             }
         }
     }
+}
+
+/// Whether a listener has an address that Envoy can read.
+pub(crate) fn has_address(listener: &EgressListener) -> bool {
+    listener.bind.as_ref().is_none_or(|bind| bind.parse::<IpAddr>().is_ok())
+}
+
+fn spoken(listener: &EgressListener, service: Arc<Service>) -> Arc<Service> {
+    let EgressBinding::Port { protocol, .. } = listener.binding else { return service };
+    let other = |port: &ServicePort| port.protocol.is_served() && port.protocol != protocol;
+    if protocol == Protocol::Auto || !service.ports.iter().any(other) {
+        return service;
+    }
+    let ports = service.ports.iter().map(|port| match port.protocol.is_served() {
+        true => ServicePort { protocol, ..port.clone() },
+        false => port.clone(),
+    });
+    Arc::new(Service { ports: ports.collect(), ..Service::clone(&service) })
 }
 
 impl Owner {

@@ -10,7 +10,7 @@ use crate::pb::core::{
     Address, AggregatedConfigSource, ApiVersion, CidrRange, ConfigSource, EnvoyInternalAddress, Metadata, Pipe,
     SocketAddress, address, config_source, envoy_internal_address, socket_address,
 };
-use crate::pb::listener::{Filter, ListenerFilter, filter, listener_filter};
+use crate::pb::listener::{AdditionalAddress, Filter, Listener, ListenerFilter, filter, listener_filter};
 use crate::pb::wkt::Struct;
 use crate::settings::Settings;
 
@@ -35,6 +35,18 @@ pub(crate) fn tcp(host: &str, port: u16) -> SocketAddress {
         address: host.to_owned(),
         port_specifier: Some(socket_address::PortSpecifier::PortValue(port.into())),
         ..SocketAddress::default()
+    }
+}
+
+/// A listener at a port of several addresses.
+pub(crate) fn listening(hosts: &[&str], port: u16, listener: Listener) -> Listener {
+    let mut addresses = hosts.iter().map(|host| socket_address(host, port));
+    Listener {
+        address: addresses.next(),
+        additional_addresses: addresses
+            .map(|address| AdditionalAddress { address: Some(address), ..AdditionalAddress::default() })
+            .collect(),
+        ..listener
     }
 }
 

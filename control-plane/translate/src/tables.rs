@@ -110,8 +110,11 @@ impl Tables {
         }
     }
 
-    /// Puts a virtual host in; one of the same name must have been taken out before.
-    pub(crate) fn insert_host(&mut self, part: HostPart) {
+    /// Puts a virtual host in; one of the same name must have been taken out before. A domain that it wants twice it wants under
+    /// the better rank, which comes first.
+    pub(crate) fn insert_host(&mut self, mut part: HostPart) {
+        let mut wanted = BTreeSet::new();
+        part.domains.retain(|(domain, _)| wanted.insert(domain.clone()));
         let touched = self.touched.entry(Arc::clone(&part.table)).or_default();
         let entry = self.tables.entry(Arc::clone(&part.table)).or_default();
         touched.hosts.insert(Arc::clone(&part.name));

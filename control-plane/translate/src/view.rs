@@ -68,6 +68,8 @@ pub struct LocalKey {
     pub inbound: Vec<InboundPort>,
     /// What the client speaks.
     pub variant: Variant,
+    /// Which addresses the proxies have.
+    pub families: IpFamilies,
     /// Without capture: where to listen and where the application does.
     pub binding: Option<Binding>,
 }
@@ -112,6 +114,7 @@ pub fn views(mesh: &Mesh, proxy: &Proxy) -> Views {
         labels,
         inbound: inbound::ports(mesh, proxy),
         variant: proxy.variant,
+        families: IpFamilies::of(&proxy.addresses),
         binding: Binding::of(proxy),
     };
     Views { outbound: View::Outbound(Arc::new(outbound)), local: View::Local(Arc::new(local)) }
@@ -168,7 +171,25 @@ impl IpFamilies {
         }
     }
 
-    /// The address that stands for all of the proxy's own.
+    /// The addresses that stand for all of the proxy's own, the first of which names listeners.
+    pub(crate) fn wildcards(self) -> &'static [&'static str] {
+        match self {
+            Self::V4 => &["0.0.0.0"],
+            Self::V6 => &["::"],
+            Self::Dual => &["0.0.0.0", "::"],
+        }
+    }
+
+    /// The loopback addresses, in the same order.
+    pub(crate) fn loopbacks(self) -> &'static [&'static str] {
+        match self {
+            Self::V4 => &["127.0.0.1"],
+            Self::V6 => &["::1"],
+            Self::Dual => &["127.0.0.1", "::1"],
+        }
+    }
+
+    /// The first of the wildcards.
     pub(crate) fn wildcard(self) -> &'static str {
         match self {
             Self::V4 | Self::Dual => "0.0.0.0",

@@ -54,7 +54,12 @@ impl EffectiveDestinationRule {
 
     /// The settings for a subset (or for the whole host) at a service port, block by block: see [`TrafficBlocks`].
     pub fn policy(&self, subset: Option<&str>, port: u16) -> TrafficBlocks<'_> {
-        let subset = subset.and_then(|name| self.subset(name)).and_then(|subset| subset.traffic_policy.as_ref());
+        self.policy_of(subset.and_then(|name| self.subset(name)), port)
+    }
+
+    /// The same for a subset at hand: finding one by its name looks through all.
+    pub fn policy_of<'a>(&'a self, subset: Option<&'a Subset>, port: u16) -> TrafficBlocks<'a> {
+        let subset = subset.and_then(|subset| subset.traffic_policy.as_ref());
         TrafficBlocks::of(self.traffic_policy.as_ref(), subset, port)
     }
 

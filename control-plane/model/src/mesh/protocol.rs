@@ -9,7 +9,7 @@ pub enum Protocol {
     Http2,
     /// gRPC over HTTP/2.
     Grpc,
-    /// gRPC-Web over HTTP/1.1.
+    /// gRPC-Web: HTTP/1.1 from its clients, HTTP/2 to the workload.
     GrpcWeb,
     /// Bytes, nothing known about them.
     Tcp,
@@ -91,7 +91,7 @@ impl Protocol {
 
     /// Whether the upstream connection is HTTP/2 for certain.
     pub fn is_http2(self) -> bool {
-        matches!(self, Self::Http2 | Self::Grpc)
+        matches!(self, Self::Http2 | Self::Grpc | Self::GrpcWeb)
     }
 
     /// Whether connections are routed by TLS server name.

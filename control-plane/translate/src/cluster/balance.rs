@@ -2,10 +2,13 @@
 
 use ferro_model::istio::{ConsistentHash, LoadBalancer, SimpleLb, Warmup};
 use ferro_model::mesh::TrafficBlocks;
+use ferro_model::object::ObjectKey;
 use ferro_xds_protos::wkt;
 
-use crate::cluster::Discovery;
+use crate::cluster::{Discovery, Planned};
 use crate::endpoint::locality::Preference;
+use crate::finding::Code;
+use crate::output::Output;
 use crate::pb::cluster::{Cluster, cluster};
 use crate::pb::core::RuntimeDouble;
 use crate::pb::types::v3::Percent;
@@ -15,6 +18,20 @@ use cluster::{LbConfig, LbPolicy};
 pub(super) fn original_destination(policy: &TrafficBlocks<'_>, addressed: bool) -> Option<Discovery> {
     let simple = policy.load_balancer.and_then(|balancer| balancer.simple);
     (addressed && simple == Some(SimpleLb::Passthrough)).then_some(Discovery::OriginalDst)
+}
+
+/// Says so where `PASSTHROUGH` cannot be had.
+pub(super) fn without_address(rule: &ObjectKey, planned: &Planned<'_>, out: &mut Output) {
+    let asked = planned.policy.load_balancer.and_then(|balancer| balancer.simple) == Some(SimpleLb::Passthrough);
+    let why = match planned.discovery {
+        Discovery::OriginalDst | Discovery::ForwardProxy | Discovery::Refused => return,
+        Discovery::StrictDns | Discovery::LogicalDns => "its endpoints are names, which Envoy resolves",
+        Discovery::Eds => "calls come to this proxy without the address of an endpoint",
+    };
+    if asked {
+        let message = format!("PASSTHROUGH has no effect on {}: {why}; LEAST_REQUEST stands in", planned.name);
+        out.find(Code::Unsupported, rule, "trafficPolicy.loadBalancer.simple", message);
+    }
 }
 
 /// Sets the policy by which the cluster's endpoints are chosen.

@@ -11,9 +11,10 @@ use crate::filter::dns_cache;
 use crate::names;
 use crate::parts::{internal_address, tcp};
 use crate::pb::cluster::{Cluster, cluster};
-use crate::pb::core::{Address, BindConfig, HttpProtocolOptions};
+use crate::pb::core::{Address, BindConfig, ExtraSourceAddress, HttpProtocolOptions};
 use crate::pb::endpoint::{ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint};
 use crate::pb::ext::clusters::dynamic_forward_proxy::v3::{ClusterConfig, cluster_config};
+use crate::view::IpFamilies;
 
 /// Connections that the mesh knows nothing of are given up after this long in silence.
 const PASSTHROUGH_IDLE: Duration = Duration::from_secs(300);
@@ -31,9 +32,9 @@ pub(crate) fn passthrough(config: &MeshConfig) -> Cluster {
 }
 
 /// To the workload's own port, whatever it is. The source address tells iptables not to capture the call again.
-pub(crate) fn inbound_passthrough(config: &MeshConfig) -> Cluster {
+pub(crate) fn inbound_passthrough(config: &MeshConfig, families: IpFamilies) -> Cluster {
     Cluster {
-        upstream_bind_config: Some(loopback_source()),
+        upstream_bind_config: Some(loopback_source(families)),
         ..original_destination(names::INBOUND_PASSTHROUGH, config)
     }
 }
@@ -83,9 +84,18 @@ pub(crate) fn resolve_per_request(cluster: &mut Cluster) {
     }));
 }
 
-/// Connections from 127.0.0.6: iptables let what comes from there pass.
-pub(crate) fn loopback_source() -> BindConfig {
-    BindConfig { source_address: Some(tcp("127.0.0.6", 0)), ..BindConfig::default() }
+/// Connections from 127.0.0.6 or ::6: iptables let what comes from there pass. Of two Envoy takes the one of the destination's
+/// family.
+pub(crate) fn loopback_source(families: IpFamilies) -> BindConfig {
+    const V4: &str = "127.0.0.6";
+    const V6: &str = "::6";
+    let extra = ExtraSourceAddress { address: Some(tcp(V6, 0)), ..ExtraSourceAddress::default() };
+    let first = if families == IpFamilies::V6 { V6 } else { V4 };
+    BindConfig {
+        source_address: Some(tcp(first, 0)),
+        extra_source_addresses: (families == IpFamilies::Dual).then_some(extra).into_iter().collect(),
+        ..BindConfig::default()
+    }
 }
 
 fn original_destination(name: &str, config: &MeshConfig) -> Cluster {

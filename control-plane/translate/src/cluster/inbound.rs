@@ -23,7 +23,7 @@ pub(crate) fn of_port(local: &Local<'_>, port: &InboundPort) -> Cluster {
     ]);
     let services = wkt::struct_of([("services", wkt::list_value([wkt::struct_value(id)]))]);
     let mut cluster = Cluster {
-        alt_stat_name: names::stat(&name),
+        alt_stat_name: names::stat(&stat_name(local, port).unwrap_or_else(|| name.clone())),
         connect_timeout: Some(wkt::duration(local.config().connect_timeout)),
         metadata: Some(istio_metadata(services)),
         name,
@@ -33,7 +33,7 @@ pub(crate) fn of_port(local: &Local<'_>, port: &InboundPort) -> Cluster {
         (Application::Own, None) => {
             set_type(&mut cluster, cluster::DiscoveryType::OriginalDst);
             cluster.lb_policy = cluster::LbPolicy::ClusterProvided.into();
-            cluster.upstream_bind_config = Some(fixed::loopback_source());
+            cluster.upstream_bind_config = Some(fixed::loopback_source(local.key.families));
         }
         (Application::Own, Some(binding)) => {
             fixed::put_address(&mut cluster, socket_address("127.0.0.1", binding.app_port(port.target)));
@@ -53,4 +53,12 @@ pub(crate) fn of_port(local: &Local<'_>, port: &InboundPort) -> Cluster {
     policy::apply(local.config(), &limits, &mut cluster);
     protocol::apply(local.config(), port.protocol, &limits, &mut cluster);
     cluster
+}
+
+// By the mesh's own pattern, which needs a service to speak of.
+fn stat_name(local: &Local<'_>, port: &InboundPort) -> Option<String> {
+    let pattern = local.config().inbound_cluster_stat_name.as_ref().filter(|pattern| !pattern.is_empty())?;
+    let service = local.service(port)?;
+    let declared = service.port(port.service_port)?;
+    Some(names::by_pattern(pattern, service, declared, &port.target.to_string(), ""))
 }

@@ -79,12 +79,15 @@ fn outliers(ejection: &Ejection) -> OutlierDetection {
     const ALWAYS: u32 = 100;
     let enforced = |count: Option<u32>| count.map(|count| if count == 0 { 0 } else { ALWAYS }).map(wkt::uint32);
     let count = |count: Option<u32>| count.filter(|count| *count > 0).map(wkt::uint32);
+    let split = ejection.split_external_local_origin_errors.unwrap_or(false);
     OutlierDetection {
         consecutive_5xx: count(ejection.consecutive5xx_errors),
         enforcing_consecutive_5xx: enforced(ejection.consecutive5xx_errors),
         consecutive_gateway_failure: count(ejection.consecutive_gateway_errors),
         enforcing_consecutive_gateway_failure: enforced(ejection.consecutive_gateway_errors),
-        split_external_local_origin_errors: ejection.split_external_local_origin_errors.unwrap_or(false),
+        split_external_local_origin_errors: split,
+        // Once split, local errors have a success rate of their own.
+        enforcing_local_origin_success_rate: split.then(|| wkt::uint32(0)),
         consecutive_local_origin_failure: count(ejection.consecutive_local_origin_failures),
         enforcing_consecutive_local_origin_failure: enforced(ejection.consecutive_local_origin_failures),
         enforcing_success_rate: Some(wkt::uint32(0)),

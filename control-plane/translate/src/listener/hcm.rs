@@ -2,7 +2,7 @@
 
 use ferro_xds_protos::wkt;
 
-use crate::filter::{Direction, UnknownHosts, http_filters};
+use crate::filter::{Direction, GrpcWebClients, UnknownHosts, http_filters};
 use crate::listener::access_log;
 use crate::names;
 use crate::parts::{OFF, ads, filter};
@@ -21,6 +21,7 @@ pub(crate) struct Manager<'a> {
     /// Statistics are kept under this name.
     pub(crate) stat: String,
     pub(crate) position: Position,
+    pub(crate) grpc_web: GrpcWebClients,
     pub(crate) unknown: UnknownHosts,
     pub(crate) routes: Routes<'a>,
     pub(crate) upgrades: &'a [&'a str],
@@ -64,7 +65,7 @@ impl Manager<'_> {
         let upgrade = |name: &&str| hcm::UpgradeConfig { upgrade_type: (*name).to_owned(), ..Default::default() };
         let mut manager = HttpConnectionManager {
             stat_prefix: names::stat(&self.stat),
-            http_filters: http_filters(self.settings, direction, self.unknown),
+            http_filters: http_filters(self.settings, direction, self.grpc_web, self.unknown),
             upgrade_configs: self.upgrades.iter().map(upgrade).collect(),
             access_log: access_log::of(self.config),
             stream_idle_timeout: Some(wkt::duration(OFF)),

@@ -3,13 +3,13 @@
 use ferro_model::mesh::Protocol;
 use ferro_xds_protos::wkt;
 
-use crate::filter::UnknownHosts;
+use crate::filter::{GrpcWebClients, UnknownHosts};
 use crate::listener::hcm::{Manager, Position, Routes, WEBSOCKET};
 use crate::listener::tcp::Target;
 use crate::listener::{access_log, http_inspector, inspect, original_dst, sniffed_http};
 use crate::local::Local;
 use crate::names;
-use crate::parts::socket_address;
+use crate::parts::{listening, socket_address};
 use crate::pb::core::TrafficDirection;
 use crate::pb::listener::{
     FilterChain, FilterChainMatch, Listener, ListenerFilter, ListenerFilterChainMatchPredicate,
@@ -20,23 +20,23 @@ use crate::route;
 use crate::view::{Binding, InboundPort};
 
 /// The listener at 15006, to which all captured calls come.
-pub(crate) fn captured(local: &Local<'_>, wildcard: &str) -> Listener {
+pub(crate) fn captured(local: &Local<'_>) -> Listener {
     let mut chains = vec![blackhole(local)];
-    for port in &local.key.inbound {
+    for port in local.ports() {
         chains.extend(port_chains(local, port, Some(port.target)));
     }
     chains.extend(catch_all(local));
-    Listener {
+    let listener = Listener {
         name: names::VIRTUAL_INBOUND.to_owned(),
-        address: Some(socket_address(wildcard, names::INBOUND_PORT)),
         traffic_direction: TrafficDirection::Inbound.into(),
         filter_chains: chains,
         access_log: access_log::unmatched(local.config()),
-        listener_filters: vec![original_dst(), undeclared_only(http_inspector(), &local.key.inbound)],
+        listener_filters: vec![original_dst(), undeclared_only(http_inspector(), local.ports())],
         listener_filters_timeout: Some(wkt::duration(local.config().protocol_detection_timeout)),
         continue_on_listener_filters_timeout: true,
         ..Listener::default()
-    }
+    };
+    listening(local.key.families.wildcards(), names::INBOUND_PORT, listener)
 }
 
 /// A listener at the proxy's own address, for one port of a workload whose traffic nothing captures.
@@ -70,6 +70,7 @@ fn catch_all(local: &Local<'_>) -> [FilterChain; 2] {
         settings: local.settings,
         stat: cluster.to_owned(),
         position: Position::Inbound,
+        grpc_web: GrpcWebClients::Unexpected,
         unknown: UnknownHosts::Unresolved,
         routes: Routes::Inline(Box::new(route::inbound::passthrough(cluster))),
         upgrades: WEBSOCKET,
@@ -91,7 +92,7 @@ fn catch_all(local: &Local<'_>) -> [FilterChain; 2] {
 fn port_chains(local: &Local<'_>, port: &InboundPort, destination: Option<u16>) -> Vec<FilterChain> {
     let http = port.protocol.is_http() || port.protocol == Protocol::Auto;
     let bytes = !port.protocol.is_http();
-    let name = names::listener("0.0.0.0", port.target);
+    let name = names::listener(local.key.families.wildcard(), port.target);
     let mut chains = Vec::new();
     if http {
         let sniff = if bytes { sniffed_http() } else { FilterChainMatch::default() };
@@ -120,6 +121,7 @@ fn manager<'a>(local: &Local<'a>, port: &InboundPort, name: &str) -> Manager<'a>
         settings: local.settings,
         stat: format!("inbound_{name}"),
         position: Position::Inbound,
+        grpc_web: GrpcWebClients::of([port.protocol]),
         unknown: UnknownHosts::Unresolved,
         routes: Routes::Inline(Box::new(route::inbound::table(port))),
         upgrades: WEBSOCKET,
@@ -137,8 +139,8 @@ fn at_port(port: u16) -> FilterChainMatch {
 }
 
 // Looking at the first bytes would hang a port whose server speaks first; a declared protocol needs no looking.
-fn undeclared_only(filter: ListenerFilter, ports: &[InboundPort]) -> ListenerFilter {
-    let declared = ports.iter().filter(|port| port.protocol != Protocol::Auto);
+fn undeclared_only<'a>(filter: ListenerFilter, ports: impl Iterator<Item = &'a InboundPort>) -> ListenerFilter {
+    let declared = ports.filter(|port| port.protocol != Protocol::Auto);
     let mut rules: Vec<ListenerFilterChainMatchPredicate> = declared
         .map(|port| {
             let range = Int32Range { start: port.target.into(), end: i32::from(port.target) + 1 };

@@ -11,7 +11,7 @@ use ferro_model::mesh_config::MeshConfig;
 use ferro_xds_protos::Kind;
 
 use crate::cluster;
-use crate::filter::UnknownHosts;
+use crate::filter::{GrpcWebClients, UnknownHosts};
 use crate::listener::hcm::{Manager, Position, Routes, WEBSOCKET, WEBSOCKET_AND_CONNECT};
 use crate::names;
 use crate::outbound::Outbound;
@@ -58,6 +58,7 @@ fn chain(config: &MeshConfig, settings: &Settings, stat: &str, upgrades: &[&str]
         settings,
         stat: format!("outbound_{stat}"),
         position: Position::Outbound,
+        grpc_web: GrpcWebClients::Unexpected,
         unknown: UnknownHosts::Resolved,
         routes: Routes::Discovered(names::HTTP_PROXY),
         upgrades,

@@ -21,13 +21,21 @@ pub(crate) fn of_service(service: &Service, namespace: &str, cluster_domain: &st
 
 /// The names of a host that need not be a service.
 pub(crate) fn of_host(host: &str, namespace: &str, cluster_domain: &str) -> Vec<(String, Rank)> {
+    if let Ok(ip) = host.parse() {
+        return vec![(authority(ip), Rank::Name)];
+    }
     let mut names = vec![(host.to_owned(), Rank::Name)];
-    if host.starts_with('*') || host.parse::<IpAddr>().is_ok() {
+    if host.starts_with('*') {
         return names;
     }
     names.push((format!("{host}."), Rank::Alias));
     names.extend(short_forms(host, namespace, cluster_domain).into_iter().map(|name| (name, Rank::Alias)));
     names
+}
+
+/// The name of a host alone, without shorter forms.
+pub(crate) fn exact(host: &str) -> (String, Rank) {
+    (host.parse().map_or_else(|_| host.to_owned(), authority), Rank::Name)
 }
 
 /// The same names with a port, and without one where the port is the scheme's own: for tables that tell hosts apart by port.
@@ -58,6 +66,7 @@ fn short_forms(host: &str, namespace: &str, cluster_domain: &str) -> Vec<String>
     forms
 }
 
+// As it stands in a `Host` header.
 fn authority(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(ip) => ip.to_string(),

@@ -12,6 +12,8 @@ use ferro_model::istio::{HttpMatchRequest, HttpRoute};
 use ferro_model::mesh::{GatewayRef, Labels, MeshVirtualService};
 use ferro_xds_protos::wkt;
 
+use crate::finding::Code;
+use crate::limit;
 use crate::names;
 use crate::outbound::Outbound;
 use crate::output::Output;
@@ -38,6 +40,11 @@ pub(crate) fn routes(
     out: &mut Output,
 ) -> Vec<Route> {
     let mut routes = Vec::new();
+    if let Some(excess) = limit::exceeded((service.hosts.len(), "hosts"), (weight(service), "matches"), "routes") {
+        let message = format!("{excess}; none of its HTTP rules is in force. Split it into several VirtualServices");
+        out.find(Code::Unservable, &service.key, "spec.hosts", message);
+        return routes;
+    }
     for (index, rule) in service.spec.http.iter().enumerate() {
         let rule = Rule { view, service, place, rule, index };
         if rule.rule.match_.is_empty() {
@@ -54,6 +61,12 @@ pub(crate) fn routes(
         }
     }
     routes
+}
+
+// How many matches and destinations the rules have to write for one host.
+fn weight(service: &MeshVirtualService) -> usize {
+    let rules = service.spec.http.iter();
+    rules.map(|rule| rule.match_.len().max(1).saturating_mul(rule.route.len().max(1))).sum()
 }
 
 /// Whether a route takes every request that is no CONNECT.
@@ -109,7 +122,7 @@ impl Rule<'_> {
             ..Route::default()
         };
         let written = action::write(self, matching, &mut route, out)?;
-        route.decorator = Some(self.decorator(&envoy_match, written.only_host.as_deref()));
+        route.decorator = Some(self.decorator(&envoy_match, written.only));
         route.action = Some(written.action);
         route.r#match = Some(envoy_match);
         Some(route)
@@ -144,8 +157,8 @@ impl Rule<'_> {
         fault.into_iter().chain(cors).map(|(name, config)| (name.to_owned(), config)).collect()
     }
 
-    // With several destinations the request belongs to none of them, so the VirtualService names it.
-    fn decorator(&self, matching: &RouteMatch, only_host: Option<&str>) -> Decorator {
+    // With several destinations the request belongs to none of them, so the VirtualService and the port it came to name it.
+    fn decorator(&self, matching: &RouteMatch, only: Option<(String, u16)>) -> Decorator {
         use crate::pb::route::route_match::PathSpecifier;
         let path = match &matching.path_specifier {
             Some(PathSpecifier::Prefix(prefix)) => format!("{prefix}*"),
@@ -153,7 +166,7 @@ impl Rule<'_> {
             Some(PathSpecifier::SafeRegex(regex)) => regex.regex.clone(),
             _ => "/*".to_owned(),
         };
-        let host = only_host.unwrap_or(&self.service.key.name);
-        Decorator { operation: format!("{}{path}", names::host_port(host, self.place.port)), ..Decorator::default() }
+        let (host, port) = only.unwrap_or_else(|| (self.service.key.name.to_string(), self.place.port));
+        Decorator { operation: format!("{}{path}", names::host_port(&host, port)), ..Decorator::default() }
     }
 }

@@ -22,7 +22,7 @@ const PORT_OF_UNKNOWN: u16 = 80;
 /// The virtual hosts of one host, at every listener and port.
 pub(crate) fn virtual_hosts(view: &Outbound<'_>, host: &str, out: &mut Output) {
     for listener in view.port_listeners() {
-        match view.mesh.listener_service(&view.scope, listener, host) {
+        match view.listener_service(listener, host) {
             Some(service) => of_service(view, listener, &service, out),
             None => of_name(view, listener, host, out),
         }
@@ -44,7 +44,7 @@ fn of_service(view: &Outbound<'_>, listener: &EgressListener, service: &Service,
         let table: Arc<str> = port.number.to_string().into();
         let names = domains::of_service(service, &view.key.namespace, &view.config().cluster_domain);
         out.hosts.push(part(&table, &name, names, Some(owner.clone()), &host));
-        if port.protocol == Protocol::Auto && has_own_listener(service, port) {
+        if port.protocol == Protocol::Auto && has_own_listener(view, listener, service, port) {
             // Whoever came to the service's own address wants the service, whatever the request says.
             let own: Arc<str> = table_name(&service.host, port.number).into();
             let anything = vec![("*".to_owned(), Rank::CatchAll)];

@@ -161,7 +161,7 @@ impl Asking {
             },
             namespace: self.namespace.as_str().into(),
             labels: self.labels,
-            addresses: vec![self.address.parse().expect("an address")],
+            addresses: self.address.split(',').map(|one| one.trim().parse().expect("an address")).collect(),
             service_account: "default".into(),
             workload: self.name.as_str().into(),
             cluster_id: "local".into(),

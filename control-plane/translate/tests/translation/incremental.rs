@@ -14,7 +14,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use crate::case::{addressed, changes, send};
 use crate::envoy;
-use crate::world::SLOTS;
+use crate::world::slots;
 
 /// What a client holds.
 type Held = BTreeMap<(Kind, Arc<str>), Arc<str>>;
@@ -36,10 +36,13 @@ fn proxy(name: &str, kind: ProxyKind, capture: Capture, variant: Variant, addres
     }
 }
 
-fn proxies() -> Vec<Proxy> {
+/// A proxy of every kind.
+pub(crate) fn proxies() -> Vec<Proxy> {
+    let mut dual = proxy("client", ProxyKind::Sidecar, Capture::Redirect, Variant::Sotw, [10, 1, 9, 8]);
+    dual.addresses.push("fd00::9".parse().expect("an address"));
     vec![
         proxy("client", ProxyKind::Sidecar, Capture::Redirect, Variant::Delta, [10, 1, 9, 9]),
-        proxy("client", ProxyKind::Sidecar, Capture::Redirect, Variant::Sotw, [10, 1, 9, 8]),
+        dual,
         proxy("a", ProxyKind::Sidecar, Capture::Redirect, Variant::Delta, [10, 1, 0, 1]),
         proxy("b", ProxyKind::Sidecar, Capture::None, Variant::Delta, [10, 1, 0, 2]),
         proxy("edge", ProxyKind::Router, Capture::Redirect, Variant::Delta, [10, 1, 9, 7]),
@@ -116,17 +119,17 @@ fn apply(held: &mut Held, updates: Vec<Update>) {
 type Move = (usize, Option<usize>);
 
 fn one_move() -> impl Strategy<Value = Move> {
-    (0..SLOTS.len()).prop_flat_map(|slot| {
-        let forms = SLOTS[slot].len();
+    (0..slots().len()).prop_flat_map(|slot| {
+        let forms = slots()[slot].len();
         (Just(slot), prop::option::weighted(0.8, 0..forms))
     })
 }
 
 fn change((slot, form): &Move) -> Vec<Change> {
     match form {
-        Some(form) => changes(SLOTS[*slot][*form]),
+        Some(form) => changes(slots()[*slot][*form]),
         None => {
-            let applied = changes(SLOTS[*slot][0]);
+            let applied = changes(slots()[*slot][0]);
             let key = |change: &Change| -> ObjectKey { change.key().clone() };
             applied.iter().map(key).map(Change::Deleted).collect()
         }
@@ -159,10 +162,11 @@ fn following_changes_arrives_where_translating_from_scratch_does() {
 
 #[test]
 fn envoy_accepts_whatever_a_world_yields() {
-    let worlds = prop::collection::vec(prop::option::weighted(0.7, 0..4usize), SLOTS.len());
+    let slots = slots();
+    let worlds = prop::collection::vec(prop::option::weighted(0.7, 0..4usize), slots.len());
     let mut runner = TestRunner::new(Config { cases: 12, failure_persistence: None, ..Config::default() });
     let outcome = runner.run(&worlds, |world| {
-        let forms = world.iter().zip(SLOTS).filter_map(|(form, forms)| Some(forms[form.as_ref()? % forms.len()]));
+        let forms = world.iter().zip(&slots).filter_map(|(form, forms)| Some(forms[form.as_ref()? % forms.len()]));
         let changes: Vec<Change> = forms.flat_map(changes).collect();
         let mesh = addressed(&Mesh::new(Arc::new(MeshConfig::default())).apply(&changes));
         for proxy in proxies() {

@@ -5,5 +5,7 @@ mod dump;
 mod envoy;
 mod golden;
 mod incremental;
+mod invariants;
+mod limits;
 mod walk;
 mod world;

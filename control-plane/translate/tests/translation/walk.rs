@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use ferro_xds_protos::envoy::envoy::config::core::v3::{Address, address, socket_address};
+use ferro_xds_protos::envoy::envoy::config::core::v3::{Address, CidrRange, address, socket_address};
 use ferro_xds_protos::envoy::envoy::config::listener::v3::{FilterChain, FilterChainMatch, Listener, filter};
 use ferro_xds_protos::envoy::envoy::config::route::v3::{
     HeaderMatcher, QueryParameterMatcher, Route, RouteConfiguration, RouteMatch, VirtualHost, header_matcher,
-    query_parameter_matcher, route, route_action, route_match,
+    query_parameter_matcher, route, route_action, route_match, virtual_host,
 };
 use ferro_xds_protos::envoy::envoy::extensions::filters::network::http_connection_manager::v3::{
     HttpConnectionManager, http_connection_manager,
@@ -89,6 +89,7 @@ fn root() -> String {
 pub(crate) fn walk(resources: &[(Kind, Resource)], request: &Request) -> Met {
     let listeners: Vec<Listener> = all(resources, Kind::Listener);
     let (ip, port) = request.to.rsplit_once(':').expect("address:port");
+    let ip = ip.trim_start_matches('[').trim_end_matches(']');
     let (ip, port): (IpAddr, u16) = (ip.parse().expect("an IP address"), port.parse().expect("a port"));
     let Some(listener) = listener(&listeners, ip, port, request.inbound) else { return refused() };
     let Some(chain) = chain(listener, ip, port, request) else { return refused() };
@@ -119,15 +120,21 @@ fn refused() -> Met {
 // As original_dst hands over: exact address, then any address, then the catch-all.
 fn listener(listeners: &[Listener], ip: IpAddr, port: u16, inbound: bool) -> Option<&Listener> {
     let at = |wanted: &str, port: u16| {
-        listeners.iter().find(|listener| socket(listener.address.as_ref()) == Some((wanted.to_owned(), port)))
+        listeners.iter().find(|listener| {
+            let more = listener.additional_addresses.iter().map(|more| more.address.as_ref());
+            let mut all = std::iter::once(listener.address.as_ref()).chain(more);
+            all.any(|address| socket(address) == Some((wanted.to_owned(), port)))
+        })
     };
+    let any = if ip.is_ipv4() { "0.0.0.0" } else { "::" };
     if inbound {
-        return at(&ip.to_string(), port).or_else(|| at("0.0.0.0", 15006));
+        return at(&ip.to_string(), port).or_else(|| at(any, 15006));
     }
-    at(&ip.to_string(), port).or_else(|| at("0.0.0.0", port)).or_else(|| at("0.0.0.0", 15001))
+    at(&ip.to_string(), port).or_else(|| at(any, port)).or_else(|| at(any, 15001))
 }
 
-fn socket(address: Option<&Address>) -> Option<(String, u16)> {
+/// Where an address is.
+pub(crate) fn socket(address: Option<&Address>) -> Option<(String, u16)> {
     let Some(address::Address::SocketAddress(socket)) = address?.address.as_ref() else { return None };
     let Some(socket_address::PortSpecifier::PortValue(port)) = socket.port_specifier else { return None };
     Some((socket.address.clone(), u16::try_from(port).ok()?))
@@ -173,6 +180,20 @@ fn matches(found: &FilterChainMatch, ip: IpAddr, port: u16, request: &Request) -
             || found.application_protocols.iter().any(|wanted| wanted == protocol))
 }
 
+/// The range that Envoy makes of one.
+pub(crate) fn masked(range: &CidrRange) -> String {
+    let length = range.prefix_len.as_ref().map_or(0, |length| length.value);
+    let first = match range.address_prefix.parse().expect("an address") {
+        IpAddr::V4(first) => {
+            IpAddr::from((u32::from(first) & u32::MAX.checked_shl(32 - length).unwrap_or(0)).to_be_bytes())
+        }
+        IpAddr::V6(first) => {
+            IpAddr::from((u128::from(first) & u128::MAX.checked_shl(128 - length).unwrap_or(0)).to_be_bytes())
+        }
+    };
+    format!("{first}/{length}")
+}
+
 fn within(ip: IpAddr, first: &str, length: u32) -> bool {
     match (ip, first.parse()) {
         (IpAddr::V4(ip), Ok(IpAddr::V4(first))) => {
@@ -202,6 +223,9 @@ fn routed(table: &RouteConfiguration, request: &Request) -> Met {
     // A host that travels alone has the table's name before its own.
     let name = host.name.rsplit_once('/').map_or(&*host.name, |(_, name)| name);
     let met = Met { host: Some(name.to_owned()), ..Met::default() };
+    if host.require_tls == virtual_host::TlsRequirementType::All as i32 {
+        return Met { status: Some(301), ..met };
+    }
     let taken = |route: &&Route| takes(route.r#match.as_ref().expect("a match"), request);
     let Some(route) = host.routes.iter().find(taken) else { return Met { status: Some(404), ..met } };
     let met = Met { route: Some(route.name.clone()).filter(|name| !name.is_empty()), ..met };

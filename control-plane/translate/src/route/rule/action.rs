@@ -1,6 +1,8 @@
 //! What becomes of the requests a rule takes.
 
-use ferro_model::istio::{Destination, DirectResponse, HttpMatchRequest, HttpRedirect, RedirectPort, StringMatch};
+use ferro_model::istio::{
+    Destination, DirectResponse, HttpMatchRequest, HttpRedirect, Percent, RedirectPort, StringMatch,
+};
 use ferro_xds_protos::wkt;
 
 use crate::destination::Resolved;
@@ -24,8 +26,8 @@ use crate::route::{hash, timed};
 /// What was written of a route's action.
 pub(super) struct Written {
     pub(super) action: route::Action,
-    /// The host of the destination, if there is one alone.
-    pub(super) only_host: Option<String>,
+    /// Host and port of the destination, if there is one alone.
+    pub(super) only: Option<(String, u16)>,
 }
 
 /// Writes the action of a rule, and into `route` what belongs to it there. `None` if there is none to be had.
@@ -35,7 +37,7 @@ pub(super) fn write(
     route: &mut Route,
     out: &mut Output,
 ) -> Option<Written> {
-    let plain = |action| Some(Written { action, only_host: None });
+    let plain = |action| Some(Written { action, only: None });
     if let Some(redirect) = &rule.rule.redirect {
         put_headers(route, Changes::of(rule.rule.headers.as_ref()));
         return plain(route::Action::Redirect(redirection(rule, redirect, out)?));
@@ -62,7 +64,7 @@ fn routed(
 ) -> Option<Written> {
     let mut changes = Changes::of(rule.rule.headers.as_ref());
     let mut action = timed(rule.rule.timeout.unwrap_or(OFF), RouteAction::default());
-    let mut only_host = None;
+    let mut sole = None;
     let shares: Vec<_> = match &rule.rule.route[..] {
         [only] => vec![only],
         several => several.iter().filter(|share| share.weight.unwrap_or(0) > 0).collect(),
@@ -75,8 +77,9 @@ fn routed(
         }
         [only] => {
             changes.add(only.headers.as_ref());
-            only_host = Some(only.destination.host.clone());
-            route_action::ClusterSpecifier::Cluster(cluster(rule, &only.destination, "route", out))
+            let found = Resolved::of(rule.view, &only.destination, rule.place.port);
+            sole = Some((only.destination.host.clone(), found.port()));
+            route_action::ClusterSpecifier::Cluster(claim(rule, &found, "route", out))
         }
         several => {
             let clusters = several.iter().map(|share| {
@@ -94,11 +97,11 @@ fn routed(
     action.retry_policy = retry::policy(rule.view.config(), rule.rule.retries.as_ref(), choice);
     mirrors(rule, &mut action, out);
     rewrite(rule, matching, &mut action);
-    if let Some(authority) = changes.authority.take() {
-        action.host_rewrite_specifier = Some(route_action::HostRewriteSpecifier::HostRewriteLiteral(authority));
-    }
+    let rewritten = rule.rule.rewrite.as_ref().and_then(|rewrite| rewrite.authority.clone());
+    let authority = rewritten.filter(|authority| !authority.is_empty()).or(changes.authority.take());
+    action.host_rewrite_specifier = authority.map(route_action::HostRewriteSpecifier::HostRewriteLiteral);
     put_headers(route, changes);
-    Some(Written { action: route::Action::Route(action), only_host })
+    Some(Written { action: route::Action::Route(action), only: sole })
 }
 
 fn weighted(name: String, weight: i32, changes: Changes) -> ClusterWeight {
@@ -115,20 +118,20 @@ fn weighted(name: String, weight: i32, changes: Changes) -> ClusterWeight {
 }
 
 fn cluster(rule: &Rule<'_>, destination: &Destination, field: &str, out: &mut Output) -> String {
-    let found = Resolved::of(rule.view, destination, rule.place.port);
+    claim(rule, &Resolved::of(rule.view, destination, rule.place.port), field, out)
+}
+
+fn claim(rule: &Rule<'_>, found: &Resolved<'_>, field: &str, out: &mut Output) -> String {
     found.claim(rule.view, &rule.service.key, &rule.field(field), out)
 }
 
 fn mirrors(rule: &Rule<'_>, action: &mut RouteAction, out: &mut Output) {
     let single = rule.rule.mirror.as_ref().map(|destination| {
-        let share = rule.rule.mirror_percentage.as_ref().and_then(|share| share.value);
+        let share = rule.rule.mirror_percentage.as_ref().map(percent);
         (destination, share.or(rule.rule.mirror_percent.map(f64::from)), "mirror")
     });
-    let several = rule
-        .rule
-        .mirrors
-        .iter()
-        .map(|mirror| (&mirror.destination, mirror.percentage.as_ref().and_then(|share| share.value), "mirrors"));
+    let several = rule.rule.mirrors.iter();
+    let several = several.map(|mirror| (&mirror.destination, mirror.percentage.as_ref().map(percent), "mirrors"));
     for (destination, percent, field) in single.into_iter().chain(several) {
         let percent = percent.unwrap_or(100.0);
         if percent > 0.0 {
@@ -141,6 +144,11 @@ fn mirrors(rule: &Rule<'_>, action: &mut RouteAction, out: &mut Output) {
             });
         }
     }
+}
+
+// A share that is there without a value is none at all; only a missing one means everything.
+fn percent(share: &Percent) -> f64 {
+    share.value.unwrap_or(0.0)
 }
 
 fn rewrite(rule: &Rule<'_>, matching: Option<&HttpMatchRequest>, action: &mut RouteAction) {
@@ -158,9 +166,6 @@ fn rewrite(rule: &Rule<'_>, matching: Option<&HttpMatchRequest>, action: &mut Ro
             pattern: Some(regex(by_regex.match_.as_deref().unwrap_or_default())),
             substitution: by_regex.rewrite.clone().unwrap_or_default(),
         });
-    }
-    if let Some(authority) = rewrite.authority.clone().filter(|authority| !authority.is_empty()) {
-        action.host_rewrite_specifier = Some(route_action::HostRewriteSpecifier::HostRewriteLiteral(authority));
     }
 }
 

@@ -26,8 +26,9 @@ impl Changes {
     pub(super) fn add(&mut self, headers: Option<&Headers>) {
         let Some(headers) = headers else { return };
         if let Some(request) = &headers.request {
-            let own = request.set.iter().find(|(name, _)| is_authority(name));
-            self.authority = own.map(|(_, value)| value.clone()).or(self.authority.take());
+            // What one block adds counts as well: there is only one authority. An earlier block's stays (Istio's rule).
+            let own = request.set.iter().chain(&request.add).find(|(name, _)| is_authority(name));
+            self.authority = self.authority.take().or(own.map(|(_, value)| value.clone()));
             self.request_add.extend(additions(request));
             self.request_remove.extend(request.remove.iter().cloned());
         }
