@@ -21,12 +21,14 @@ pub(crate) struct Context<'a> {
     findings: Vec<Diagnostic>,
     failed: bool,
     dropped: usize,
+    /// Of the programs that the document's expressions compile to.
+    instructions: usize,
 }
 
 impl<'a> Context<'a> {
     pub(crate) fn new(file: Arc<str>, root: &'a Node, object: Option<ObjectKey>) -> Self {
         let (path, steps, findings) = (String::new(), Vec::new(), Vec::new());
-        Self { file, root, object, path, steps, findings, failed: false, dropped: 0 }
+        Self { file, root, object, path, steps, findings, failed: false, dropped: 0, instructions: 0 }
     }
 
     /// Notes an error about `node`, at the current field.
@@ -125,6 +127,12 @@ impl<'a> Context<'a> {
     /// The namespace of the object, empty if it could not be read.
     pub(crate) fn namespace(&self) -> &str {
         self.object.as_ref().map_or("", |key| &key.namespace)
+    }
+
+    /// Adds the instructions of one more expression, and gives those of all so far.
+    pub(crate) fn count_instructions(&mut self, more: usize) -> usize {
+        self.instructions = self.instructions.saturating_add(more);
+        self.instructions
     }
 
     /// Whether an error was noted so far.

@@ -298,7 +298,7 @@ impl FromNode for Duration {
     }
 }
 
-/// Durations as Go and the Istio documents write them: decimal numbers with units, at most some 500 years.
+/// Durations as Go and the Istio documents write them: decimal numbers with units, at most some 292 years.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     const UNITS: [(&str, f64); 7] =
         [("ns", 1.0), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 6e10), ("h", 3.6e12)];
@@ -315,9 +315,9 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
         nanos += number.parse::<f64>().ok()? * scale;
         rest = tail;
     }
-    // Go's largest duration; above it the sum would lose precision anyway.
+    // Envoy's longest; Go's ends a second later. Above it the sum would lose precision anyway.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
-    (!text.is_empty() && nanos <= 9_223_372_036_854_775_807.0).then(|| Duration::from_nanos(nanos.round() as u64))
+    (!text.is_empty() && nanos <= 9_223_372_035e9).then(|| Duration::from_nanos(nanos.round() as u64))
 }
 
 impl FromNode for IpAddr {

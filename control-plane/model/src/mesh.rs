@@ -62,7 +62,7 @@ pub use visibility::{Reach, Visibility};
 
 use catalog::{Catalog, Stale};
 use client_labels::ClientLabels;
-use destination::Destinations;
+use destination::{Destinations, StaleRules};
 use gateway::Gateways;
 use routes::Routes;
 use scope::Sidecars;
@@ -104,11 +104,12 @@ impl Mesh {
     /// The mesh after `changes`, in their order. Deleting what is not there changes nothing.
     pub fn apply(&self, changes: &[Change]) -> Self {
         let mut next = self.clone();
-        let mut stale = Stale::new();
+        let (mut stale, mut stale_rules) = (Stale::new(), StaleRules::new());
         for change in changes {
-            next.change(change, &mut stale);
+            next.change(change, &mut stale, &mut stale_rules);
         }
         next.catalog.refresh(&stale, &next.objects);
+        next.destinations.refresh(&stale_rules, &next.config);
         next
     }
 
@@ -130,7 +131,7 @@ impl Mesh {
         Self { addresses: self.addresses.clone(), ..Self::new(config) }.apply(&all)
     }
 
-    fn change(&mut self, change: &Change, stale: &mut Stale) {
+    fn change(&mut self, change: &Change, stale: &mut Stale, stale_rules: &mut StaleRules) {
         let (key, after) = match change {
             Change::Applied(object) => (&object.key, Some(object)),
             Change::Deleted(key) => (key, None),
@@ -149,7 +150,7 @@ impl Mesh {
             }
             ObjectKind::EndpointSlice | ObjectKind::Endpoints => self.catalog.replace_slice(key, before, after, stale),
             ObjectKind::VirtualService => self.routes.update(key, &self.objects, &self.config),
-            ObjectKind::DestinationRule => self.destinations.update(before, after, &self.config),
+            ObjectKind::DestinationRule => self.destinations.update(before, after, &self.config, stale_rules),
             ObjectKind::Sidecar => self.sidecars.update(before, after),
             ObjectKind::Gateway => self.gateways.update(before, after),
             ObjectKind::Deployment | ObjectKind::Namespace | ObjectKind::ServiceAccount | ObjectKind::WorkloadGroup => {

@@ -155,7 +155,7 @@ fn only_document(file: &Arc<str>, text: &str) -> Result<Option<Node>, Vec<Diagno
             message,
         )]);
     }
-    let mut documents = yaml::documents(text, &limits).into_iter();
+    let mut documents = yaml::documents(text, &limits);
     let first = documents.next().transpose().map_err(|broken| vec![unreadable(file, broken)])?;
     match documents.next() {
         None => Ok(first.map(|document| document.root)),

@@ -16,6 +16,7 @@ mod http_route;
 mod kube;
 mod load_balancer;
 mod names;
+mod re2;
 mod reach;
 mod retry;
 mod server_tls;

@@ -49,81 +49,117 @@ pub(crate) struct Broken {
     pub(crate) partial: Option<Node>,
 }
 
-/// Reads every document; empty ones are left out.
-pub(crate) fn documents<'a>(text: &'a str, limits: &Limits) -> Vec<Result<Document<'a>, Broken>> {
+/// Reads every document, one after the other; empty ones are left out.
+pub(crate) fn documents<'a, 'l>(text: &'a str, limits: &'l Limits) -> Documents<'a, 'l> {
     // Another crate of a build may switch the parser's comments on for all; they are no values.
     let mut options = Options::default();
     options.set_emit_comments(false);
     let parser = Parser::new_from_str_with_options(text, options);
-    let mut reader = Reader { text, parser, limits, anchors: HashMap::new(), nodes: 0 };
-    let mut found = Vec::new();
-    loop {
-        match reader.document() {
-            Ok(Some(document)) => {
-                if !document.root.is_null() {
-                    found.push(Ok(document));
-                }
-            }
-            Ok(None) => return found,
-            Err(broken) => {
-                found.push(Err(broken));
-                match reader.parser.proceed_next_document() {
-                    Ok(true) => {}
-                    Ok(false) => return found,
-                    Err(error) => {
-                        found.push(Err(lost(&error)));
-                        return found;
-                    }
-                }
-            }
-        }
-        if found.len() > limits.documents {
-            let message = format!("more than {} documents in one text; split it", limits.documents);
-            found.push(Err(Broken { line: 1, column: 1, code: "too-large", message, partial: None }));
-            return found;
-        }
-    }
+    let (start, anchors, held) = (Span::default(), HashMap::new(), Size::default());
+    Documents { text, parser, limits, start, anchors, held, found: 0, next: Next::Read }
 }
 
-struct Reader<'a, 'l> {
+/// The documents of a text. Each is read when it is asked for, so that only one tree is held at a time.
+pub(crate) struct Documents<'a, 'l> {
     text: &'a str,
     parser: Parser<'a, StrInput<'a>>,
     limits: &'l Limits,
-    anchors: HashMap<usize, (Node, usize)>,
+    /// Where the document begins.
+    start: Span,
+    /// What aliases of the document may repeat.
+    anchors: HashMap<usize, (Node, Size)>,
+    /// What was read of the document, copies included.
+    held: Size,
+    found: usize,
+    next: Next,
+}
+
+/// What is to be done before the next document is there.
+#[derive(Clone, Copy)]
+enum Next {
+    Read,
+    /// The rest of a broken document is left out.
+    Skip,
+    End,
+}
+
+/// What a value costs to hold.
+#[derive(Clone, Copy, Default)]
+struct Size {
     nodes: usize,
+    /// Of texts and keys.
+    bytes: usize,
 }
 
 type Read<T> = Result<T, Broken>;
 
-impl<'a> Reader<'a, '_> {
-    fn next(&mut self) -> Read<Option<(Event<'a>, Span)>> {
+impl<'a> Iterator for Documents<'a, '_> {
+    type Item = Read<Document<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let read = match self.next {
+                Next::End => return None,
+                Next::Read => self.document(),
+                Next::Skip => match self.parser.proceed_next_document() {
+                    Ok(true) => self.document(),
+                    Ok(false) => Ok(None),
+                    Err(error) => {
+                        self.next = Next::End;
+                        return Some(Err(lost(&error)));
+                    }
+                },
+            };
+            self.next = match &read {
+                Ok(Some(_)) => Next::Read,
+                Ok(None) => Next::End,
+                Err(_) => Next::Skip,
+            };
+            if matches!(&read, Ok(Some(document)) if document.root.is_null()) {
+                continue;
+            }
+            self.found += 1;
+            if self.found > self.limits.documents && !matches!(read, Ok(None)) {
+                self.next = Next::End;
+                let message = format!("more than {} documents in one text; split it", self.limits.documents);
+                return Some(Err(Broken { line: 1, column: 1, code: "too-large", message, partial: None }));
+            }
+            return read.transpose();
+        }
+    }
+}
+
+impl<'a> Documents<'a, '_> {
+    fn event(&mut self) -> Read<Option<(Event<'a>, Span)>> {
         self.parser.next_event().transpose().map_err(|error| scan_error(&error))
     }
 
     fn document(&mut self) -> Read<Option<Document<'a>>> {
         self.anchors.clear();
-        self.nodes = 0;
+        self.held = Size::default();
         loop {
-            match self.next()? {
+            match self.event()? {
                 None | Some((Event::StreamEnd, _)) => return Ok(None),
-                Some((Event::DocumentStart(..), span)) => return self.body(&span).map(Some),
+                Some((Event::DocumentStart(..), span)) => {
+                    self.start = span;
+                    return self.body().map(Some);
+                }
                 Some(_) => {}
             }
         }
     }
 
-    fn body(&mut self, start: &Span) -> Read<Document<'a>> {
-        let from = start.start.byte_offset().unwrap_or_default();
-        let mut root = Node { value: Value::Null, line: line(start), column: column(start) };
-        while let Some((event, span)) = self.next()? {
+    fn body(&mut self) -> Read<Document<'a>> {
+        let from = offset(&self.start);
+        let mut root = Node { value: Value::Null, line: line(&self.start), column: column(&self.start) };
+        while let Some((event, span)) = self.event()? {
             if event == Event::DocumentEnd {
+                // Comments at the end are no value, but they are kept with the document.
                 let to = span.start.byte_offset().unwrap_or(self.text.len());
-                let slice = self.text.get(from..to).unwrap_or_default();
-                if slice.len() > self.limits.document_bytes {
-                    let message =
-                        format!("a document of {} bytes; at most {} are read", slice.len(), self.limits.document_bytes);
-                    return Err(Broken { partial: Some(root), ..broken(start, "too-large", message) });
+                if let Err(broken) = self.within(to) {
+                    return Err(Broken { partial: Some(root), ..broken });
                 }
+                let slice = self.text.get(from..to).unwrap_or_default();
                 return Ok(Document { root, text: slice.trim_start_matches("---").trim() });
             }
             root = self.node(event, &span, 0)?;
@@ -131,13 +167,25 @@ impl<'a> Reader<'a, '_> {
         Ok(Document { root, text: "" })
     }
 
+    /// Refuses a document that is longer than allowed where it becomes so, not after all of it was read.
+    fn within(&self, to: usize) -> Read<()> {
+        let limit = self.limits.document_bytes;
+        if to.saturating_sub(offset(&self.start)) <= limit {
+            return Ok(());
+        }
+        let message = format!("a document of more than {limit} bytes; split it, or leave comments out");
+        Err(broken(&self.start, "too-large", message))
+    }
+
     fn node(&mut self, event: Event<'a>, span: &Span, depth: usize) -> Read<Node> {
-        self.count(1, span)?;
+        self.within(span.end.byte_offset().unwrap_or_default())?;
         if depth > self.limits.depth {
             return Err(broken(span, "too-deep", format!("nested deeper than {} levels", self.limits.depth)));
         }
         tag(&event, span)?;
-        let before = self.nodes;
+        let before = self.held;
+        let bytes = event.scalar().map_or(0, |(text, _)| text.len());
+        self.held.grow(Size { nodes: 1, bytes }, self.limits, span)?;
         let (value, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => (scalar(&text, style, tag.as_deref()), anchor),
             Event::SequenceStart(_, anchor, _) => (self.sequence(depth)?, anchor),
@@ -151,8 +199,8 @@ impl<'a> Reader<'a, '_> {
         let node = Node { value, line: line(span), column: column(span) };
         if anchor > 0 {
             // The copy that is kept counts as well: anchors within anchors would multiply what is held.
-            let size = self.nodes - before + 1;
-            self.count(size, span)?;
+            let size = Size { nodes: self.held.nodes - before.nodes, bytes: self.held.bytes - before.bytes };
+            self.held.grow(size, self.limits, span)?;
             self.anchors.insert(anchor, (node.clone(), size));
         }
         Ok(node)
@@ -162,14 +210,14 @@ impl<'a> Reader<'a, '_> {
         let Some((node, size)) = self.anchors.get(&id) else {
             return Err(broken(span, "syntax", "an alias that refers to itself or to nothing before it"));
         };
-        let (node, size) = (node.clone(), *size);
-        self.count(size, span)?;
-        Ok(node)
+        // Counted before it is copied: a few aliases may want more than there is memory.
+        self.held.grow(*size, self.limits, span)?;
+        Ok(node.clone())
     }
 
     fn sequence(&mut self, depth: usize) -> Read<Value> {
         let mut items = Vec::new();
-        while let Some((event, span)) = self.next()? {
+        while let Some((event, span)) = self.event()? {
             if event == Event::SequenceEnd {
                 break;
             }
@@ -192,13 +240,13 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn pairs(&mut self, depth: usize, pairs: &mut Pairs) -> Read<()> {
-        while let Some((event, span)) = self.next()? {
+        while let Some((event, span)) = self.event()? {
             if event == Event::MappingEnd {
                 break;
             }
             let key = key(&event, &span)?;
-            self.count(1, &span)?;
-            let Some((value, value_span)) = self.next()? else { break };
+            self.held.grow(Size { nodes: 1, bytes: key.len() }, self.limits, &span)?;
+            let Some((value, value_span)) = self.event()? else { break };
             let value = self.node(value, &value_span, depth + 1)?;
             if matches!(&event, Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<") {
                 pairs.merged.push(value);
@@ -225,14 +273,22 @@ impl<'a> Reader<'a, '_> {
         let (word, next) = rest.split_at(end);
         (word.ends_with(':') && next.starts_with([',', ']'])).then(|| word.into())
     }
+}
 
-    fn count(&mut self, size: usize, span: &Span) -> Read<()> {
-        self.nodes = self.nodes.saturating_add(size);
-        if self.nodes > self.limits.nodes {
-            let message = format!("more than {} values in one document (aliases counted each time)", self.limits.nodes);
-            return Err(broken(span, "too-large", message));
-        }
-        Ok(())
+impl Size {
+    /// Counts what is about to be held. Twice the bytes of a document leave room for escapes that are shorter than what they
+    /// stand for, and for what aliases repeat.
+    fn grow(&mut self, more: Self, limits: &Limits, span: &Span) -> Read<()> {
+        self.nodes = self.nodes.saturating_add(more.nodes);
+        self.bytes = self.bytes.saturating_add(more.bytes);
+        let (nodes, bytes) = (limits.nodes, limits.document_bytes.saturating_mul(2));
+        let found = match (self.nodes > nodes, self.bytes > bytes) {
+            (true, _) => format!("more than {nodes} values"),
+            (_, true) => format!("more than {bytes} bytes of text"),
+            _ => return Ok(()),
+        };
+        let message = format!("{found} in one document, what anchors and aliases repeat counted each time; split it");
+        Err(broken(span, "too-large", message))
     }
 }
 
@@ -302,6 +358,10 @@ fn scan_error(error: &ScanError) -> Broken {
 fn lost(error: &ScanError) -> Broken {
     let message = "nothing from here to the end of the text could be read; mend the error above first";
     Broken { message: message.to_owned(), ..scan_error(error) }
+}
+
+fn offset(span: &Span) -> usize {
+    span.start.byte_offset().unwrap_or_default()
 }
 
 fn line(span: &Span) -> u32 {

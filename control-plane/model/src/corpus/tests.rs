@@ -1,4 +1,5 @@
-use super::{Case, Summary, Verdict, judge};
+use super::{Case, PROMISED, Summary, Verdict, is_promised, judge};
+use crate::ObjectKind;
 
 fn case(expect: &str, text: &str) -> Case {
     let line = serde_json::json!({ "id": "x", "kind": "Service", "apiVersion": "v1", "text": text, "expect": expect, "set": "more" });
@@ -35,4 +36,14 @@ fn verdicts_are_counted_by_kind_and_in_sum() {
         summary.add(&case("accepted", GOOD), verdict);
     }
     assert_eq!(summary.rows(), [("v1 Service".to_owned(), [2, 0, 1, 0]), ("all".to_owned(), [2, 0, 1, 0])]);
+}
+
+#[test]
+fn a_promised_kind_that_is_not_supported_is_not_as_expected() {
+    for kind in ObjectKind::ALL {
+        let promised = kind.api_versions().iter().all(|version| is_promised(version, kind.as_str()));
+        assert!(promised, "{kind} is supported; write it down");
+    }
+    assert_eq!(PROMISED.iter().map(|(_, kinds)| kinds.len()).sum::<usize>(), ObjectKind::ALL.len(), "none is lost");
+    assert!(!is_promised("gateway.networking.k8s.io/v1", "Gateway") && !is_promised("v1", "Secret"));
 }

@@ -27,7 +27,7 @@ fields! {
 }
 
 fn tree(text: &str) -> Node {
-    documents(text, &Limits::default()).remove(0).expect("the text is YAML").root
+    documents(text, &Limits::default()).next().expect("a document").expect("the text is YAML").root
 }
 
 /// Reads a value; the findings as `code field`.

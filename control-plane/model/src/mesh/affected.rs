@@ -95,7 +95,7 @@ impl Affected {
             match gateway {
                 GatewayRef::Mesh => {
                     self.routes.extend(route.hosts.iter().cloned());
-                    self.imports.extend(route.destinations());
+                    self.imports.extend(route.destinations().cloned());
                 }
                 named @ GatewayRef::Named { .. } => {
                     self.gateways.insert(named.clone());

@@ -9,6 +9,7 @@
 //!
 //! Within a level the most specific host wins. A rule with a workload selector is private and counts only for clients it selects.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use imbl::OrdMap;
@@ -23,6 +24,7 @@ use crate::object::{Object, ObjectKey, Spec};
 mod merge;
 mod policy;
 
+use merge::MergeOrder;
 pub use policy::TrafficBlocks;
 
 /// The DestinationRules of one host in one namespace, merged as far as they may be.
@@ -78,9 +80,12 @@ struct Client<'a> {
 /// The rules of one host in one namespace: the objects in merge order, and what they merge to.
 #[derive(Clone, Debug)]
 struct Claims {
-    objects: Arc<[Arc<Object>]>,
+    objects: OrdMap<MergeOrder, Arc<Object>>,
     merged: Arc<[Arc<EffectiveDestinationRule>]>,
 }
+
+/// The namespaces and hosts whose rules are to be merged again.
+pub(crate) type StaleRules = BTreeSet<(Arc<str>, Arc<str>)>;
 
 /// The persistent index of DestinationRules.
 #[derive(Clone, Debug, Default)]
@@ -124,47 +129,60 @@ impl Destinations {
         claims.map_or(&[], |claims| &claims.merged)
     }
 
-    /// Puts an object in place of what it was before.
-    pub(crate) fn update(&mut self, before: Option<&Arc<Object>>, after: Option<&Arc<Object>>, config: &MeshConfig) {
-        let before = before.and_then(|object| Some((object, host_of(object, config)?)));
-        let after = after.and_then(|object| Some((object, host_of(object, config)?)));
-        let moved = match (&before, &after) {
-            (Some((_, old)), Some((_, new))) => old != new,
-            _ => true,
-        };
-        if let Some((object, host)) = before {
-            self.change(object, &host, None, moved.then_some(config));
+    /// Puts an object in place of what it was before. Nothing is merged before [`refresh`](Self::refresh): a batch may bring a
+    /// thousand rules of one host, and each merge looks at all of them.
+    pub(crate) fn update(
+        &mut self,
+        before: Option<&Arc<Object>>,
+        after: Option<&Arc<Object>>,
+        config: &MeshConfig,
+        stale: &mut StaleRules,
+    ) {
+        if let Some(object) = before {
+            self.change(object, config, stale, |objects, order| objects.remove(&order));
         }
-        if let Some((object, host)) = after {
-            self.change(object, &host, Some(object), Some(config));
+        if let Some(object) = after {
+            self.change(object, config, stale, |objects, order| objects.insert(order, Arc::clone(object)));
         }
     }
 
-    // Without a config the merge is left for the call that follows for the same host.
-    fn change(&mut self, key: &Object, host: &str, object: Option<&Arc<Object>>, merge_by: Option<&MeshConfig>) {
-        let namespace = &key.key.namespace;
+    fn change(
+        &mut self,
+        object: &Object,
+        config: &MeshConfig,
+        stale: &mut StaleRules,
+        change: impl FnOnce(&mut OrdMap<MergeOrder, Arc<Object>>, MergeOrder) -> Option<Arc<Object>>,
+    ) {
+        let (Some(order), Some(host)) = (merge::order(object), host_of(object, config)) else { return };
+        let namespace = &object.key.namespace;
         let mut hosts = self.by_namespace.get(namespace).cloned().unwrap_or_default();
-        let mut claims = hosts.get(host).cloned().unwrap_or_else(Claims::empty);
-        let mut objects: Vec<_> = claims.objects.iter().filter(|known| known.key != key.key).cloned().collect();
-        objects.extend(object.cloned());
-        objects.sort_by_cached_key(|object| merge::order(object));
-        claims.objects = objects.into();
-        if let Some(config) = merge_by {
-            claims.merged = merge::merge(host, &claims.objects, &claims.merged, config);
-        }
-        let keep = !claims.objects.is_empty() || merge_by.is_none();
-        hosts.set(host, keep.then_some(claims));
-        if hosts.is_empty() {
-            self.by_namespace.remove(namespace);
-        } else {
-            self.by_namespace.insert(Arc::clone(namespace), hosts);
+        let mut claims = hosts.get(&host).cloned().unwrap_or_else(Claims::empty);
+        change(&mut claims.objects, order);
+        hosts.set(&host, Some(claims));
+        self.by_namespace.insert(Arc::clone(namespace), hosts);
+        stale.insert((Arc::clone(namespace), host));
+    }
+
+    /// Merges the rules of every host that changed.
+    pub(crate) fn refresh(&mut self, stale: &StaleRules, config: &MeshConfig) {
+        for (namespace, host) in stale {
+            let Some(mut hosts) = self.by_namespace.get(namespace).cloned() else { continue };
+            let Some(claims) = hosts.get(host) else { continue };
+            let merged = merge::merge(host, claims.objects.values(), &claims.merged, config);
+            let claims = Claims { objects: claims.objects.clone(), merged };
+            hosts.set(host, (!claims.objects.is_empty()).then_some(claims));
+            if hosts.is_empty() {
+                self.by_namespace.remove(namespace);
+            } else {
+                self.by_namespace.insert(Arc::clone(namespace), hosts);
+            }
         }
     }
 }
 
 impl Claims {
     fn empty() -> Self {
-        Self { objects: Arc::new([]), merged: Arc::new([]) }
+        Self { objects: OrdMap::new(), merged: Arc::new([]) }
     }
 }
 

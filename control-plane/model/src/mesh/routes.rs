@@ -1,6 +1,6 @@
 //! VirtualServices: names completed, delegates merged, found by host, gateway and destination.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use imbl::OrdMap;
@@ -18,8 +18,6 @@ use crate::object::{Object, ObjectKey, ObjectKind, Spec};
 
 mod delegate;
 mod names;
-
-pub(crate) use names::destinations;
 
 /// A VirtualService as it is in force: its short names completed and its delegates merged into it.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +38,8 @@ pub struct MeshVirtualService {
     pub delegates: Vec<ObjectKey>,
     /// What could not be merged, and why.
     pub diagnostics: Vec<Diagnostic>,
+    /// The hosts it routes to, each with the ports it names; `None` stands for any port.
+    destinations: BTreeMap<Arc<str>, BTreeSet<Option<u32>>>,
 }
 
 impl MeshVirtualService {
@@ -54,8 +54,13 @@ impl MeshVirtualService {
     }
 
     /// The hosts of its destinations (routes and mirrors), each once.
-    pub fn destinations(&self) -> BTreeSet<Arc<str>> {
-        destinations(&self.spec).into_keys().collect()
+    pub fn destinations(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.destinations.keys()
+    }
+
+    /// The ports that it names of a destination; `None` stands for any port.
+    pub(crate) fn ports_of(&self, host: &str) -> impl Iterator<Item = Option<u32>> {
+        self.destinations.get(host).into_iter().flatten().copied()
     }
 }
 
@@ -162,7 +167,7 @@ impl Routes {
                 self.mesh_hosts.set(host.as_str(), Some(claims.into()));
             }
             for host in route.destinations() {
-                self.mesh_destinations.insert(host, order.clone(), Arc::clone(route));
+                self.mesh_destinations.insert(Arc::clone(host), order.clone(), Arc::clone(route));
             }
         }
         self.by_object.insert(route.key.clone(), Arc::clone(route));
@@ -181,7 +186,7 @@ impl Routes {
             self.mesh_hosts.set(host.as_str(), (!left.is_empty()).then(|| left.into()));
         }
         for host in route.destinations() {
-            self.mesh_destinations.remove(host, order.clone());
+            self.mesh_destinations.remove(Arc::clone(host), order.clone());
         }
         self.by_object.remove(&route.key);
     }
@@ -213,6 +218,7 @@ fn build(
         export_to: visibility(declared, namespace, config),
         hosts,
         gateways: GatewayRef::bindings(&spec.gateways, namespace),
+        destinations: names::destinations(&spec),
         spec,
         delegates: merged.delegates,
         diagnostics: merged.diagnostics,

@@ -23,8 +23,15 @@ fn tcp(context: &mut Context<'_>, tcp: &TcpSettings) {
 
 /// Probes of idle connections.
 pub(crate) fn tcp_keepalive(context: &mut Context<'_>, keepalive: &TcpKeepalive) {
-    context.inside("time", keepalive.time.as_ref(), duration);
-    context.inside("interval", keepalive.interval.as_ref(), duration);
+    for (field, time) in [("time", &keepalive.time), ("interval", &keepalive.interval)] {
+        context.inside(field, time.as_ref(), |context, time| {
+            duration(context, time);
+            if time.subsec_nanos() != 0 {
+                let seconds = time.as_secs().saturating_add(1);
+                context.warn("rounded", format!("found {time:?}: probes are timed in seconds, taken as {seconds}s"));
+            }
+        });
+    }
 }
 
 fn http(context: &mut Context<'_>, http: &HttpSettings) {

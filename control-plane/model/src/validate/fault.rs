@@ -81,7 +81,7 @@ fn abort(context: &mut Context<'_>, abort: &FaultAbort) {
 
 /// A status that Envoy can answer with.
 pub(super) fn http_status(context: &mut Context<'_>, status: i64) {
-    if !(200..=600).contains(&status) {
-        context.refuse("out-of-range", format!("found {status}, allowed: 200 to 600"));
+    if !(200..600).contains(&status) {
+        context.refuse("out-of-range", format!("found {status}, allowed: 200 to 599"));
     }
 }

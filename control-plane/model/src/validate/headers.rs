@@ -54,6 +54,8 @@ fn changed(context: &mut Context<'_>, name: &str, side: Side) {
     }
     if name.is_empty() {
         context.refuse("bad-name", "the name of a header is empty");
+    } else if let Err(reason) = names::header_text(name) {
+        context.refuse("bad-name", reason);
     } else if name.starts_with(':') || name.eq_ignore_ascii_case("host") {
         context.refuse(
             "bad-name",
@@ -80,9 +82,7 @@ fn is_authority(name: &str) -> bool {
 
 /// Envoy replaces `%COMMAND%` and `%COMMAND(argument)%` in values and refuses a lone `%`; `%%` stands for one.
 fn value_format(value: &str) -> Result<(), String> {
-    if value.bytes().any(|b| (b < b' ' && b != b'\t') || b == 0x7f) {
-        return Err("the value holds control characters; write it on one line".to_owned());
-    }
+    names::header_text(value)?;
     let mut rest = value;
     while let Some((_, tail)) = rest.split_once('%') {
         rest = match tail.strip_prefix('%') {

@@ -1,6 +1,6 @@
 //! Conditions on HTTP requests.
 
-use super::{common, headers, names};
+use super::{common, headers, names, re2};
 use crate::context::Context;
 use crate::istio::{HeaderMatch, HttpMatchRequest, StringMatch};
 
@@ -18,7 +18,10 @@ pub(super) fn check(context: &mut Context<'_>, request: &HttpMatchRequest) {
             header_match(context, value);
         });
     }
-    context.pairs("queryParams", &request.query_params, |context, _, value| header_match(context, value));
+    context.pairs("queryParams", &request.query_params, |context, name, value| {
+        context.require("bad-name", names::query_parameter(name));
+        header_match(context, value);
+    });
     context.inside("port", request.port.as_ref(), common::optional_port);
     common::labels(context, "sourceLabels", &request.source_labels);
     context.inside("sourceNamespace", request.source_namespace.as_ref(), |context, namespace| {
@@ -50,6 +53,6 @@ pub(super) fn string_match(context: &mut Context<'_>, value: &StringMatch) {
 /// The expression of a comparison, if it is one.
 pub(super) fn expression(context: &mut Context<'_>, value: &StringMatch) {
     if let StringMatch::Regex(regex) = value {
-        context.within("regex", |context| context.require("bad-regex", names::regex(regex)));
+        context.within("regex", |context| re2::check(context, regex));
     }
 }

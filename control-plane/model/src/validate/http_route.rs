@@ -1,6 +1,6 @@
 //! HTTP routes.
 
-use super::{common, fault, headers, http_match, names, retry};
+use super::{common, fault, headers, http_match, names, re2, retry};
 use crate::context::Context;
 use crate::istio::{
     CorsPolicy, DirectResponse, HttpMatchRequest, HttpMirror, HttpRedirect, HttpRewrite, HttpRoute,
@@ -86,7 +86,7 @@ fn destinations(context: &mut Context<'_>, destinations: &[HttpRouteDestination]
     weights(context, destinations.iter().map(|entry| entry.weight));
 }
 
-/// Weights of destinations: none negative, and with several destinations not all 0.
+/// Weights of destinations: none negative, not more in sum than Envoy counts, and with several destinations not all 0.
 pub(super) fn weights(context: &mut Context<'_>, weights: impl ExactSizeIterator<Item = Option<i32>>) {
     let several = weights.len() > 1;
     let mut total = 0_i64;
@@ -97,6 +97,10 @@ pub(super) fn weights(context: &mut Context<'_>, weights: impl ExactSizeIterator
             if weight < 0 {
                 context.item(index, |context| context.within("weight", |context| common::limit(context, &weight)));
             }
+        }
+        if total > i64::from(u32::MAX) {
+            let message = format!("the weights add up to {total}, allowed: at most {}; scale them down", u32::MAX);
+            context.refuse("out-of-range", message);
         }
         if several && total == 0 {
             context.refuse(
@@ -126,6 +130,11 @@ fn redirect(context: &mut Context<'_>, redirect: &HttpRedirect, route: &HttpRout
     if redirect.port.is_some() && redirect.derive_port.is_some() {
         context.refuse("conflict", "only one of port, derivePort may be given");
     }
+    for (field, text) in
+        [("uri", &redirect.uri), ("prefixRewrite", &redirect.prefix_rewrite), ("authority", &redirect.authority)]
+    {
+        one_line(context, field, text.as_ref());
+    }
     context.inside("port", redirect.port.as_ref(), common::optional_port);
     context.inside("scheme", redirect.scheme.as_ref(), |context, scheme| {
         if !matches!(scheme.as_str(), "" | "http" | "https") {
@@ -143,12 +152,20 @@ fn redirect(context: &mut Context<'_>, redirect: &HttpRedirect, route: &HttpRout
     });
 }
 
+/// What goes into a header of a request or an answer.
+fn one_line(context: &mut Context<'_>, field: &str, text: Option<&String>) {
+    context.inside(field, text, |context, text| context.require("bad-value", names::one_line(text)));
+}
+
 fn direct_response(context: &mut Context<'_>, response: &DirectResponse) {
     context.within("status", |context| fault::http_status(context, i64::from(response.status)));
     context.inside("body", response.body.as_ref(), |context, body| {
         let size = body.string.as_ref().or(body.bytes.as_ref()).map_or(0, String::len);
         match (&body.string, &body.bytes) {
             (Some(_), Some(_)) => context.refuse("conflict", "only one of string, bytes may be given"),
+            (None, Some(bytes)) if names::base64(bytes).is_err() => {
+                context.within("bytes", |context| context.require("bad-value", names::base64(bytes)));
+            }
             _ if size > BODY_REFUSED => {
                 context.refuse("too-large", format!("found {size} bytes, allowed: 1 MiB; serve it from a service"));
             }
@@ -169,13 +186,14 @@ fn rewrite(context: &mut Context<'_>, rewrite: &HttpRewrite) {
         }
         _ => {}
     }
+    one_line(context, "uri", rewrite.uri.as_ref());
+    one_line(context, "authority", rewrite.authority.as_ref());
     context.inside("uriRegexRewrite", rewrite.uri_regex_rewrite.as_ref(), |context, regex| {
         if !says(&regex.match_) || !says(&regex.rewrite) {
             return context.refuse("missing-field", "wants both `match` and `rewrite`");
         }
-        context.inside("match", regex.match_.as_ref(), |context, expression| {
-            context.require("bad-regex", names::regex(expression));
-        });
+        context.inside("match", regex.match_.as_ref(), |context, expression| re2::check(context, expression));
+        one_line(context, "rewrite", regex.rewrite.as_ref());
     });
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::common::duration;
+use super::names;
 use crate::context::Context;
 use crate::istio::{
     ConsistentHash, Failover, HttpCookie, LoadBalancer, LocalityLbSetting, Maglev, OutlierDetection, Warmup,
@@ -11,6 +12,9 @@ use crate::istio::{
 
 /// Envoy's largest Maglev table.
 const MAGLEV: u64 = 5_000_011;
+
+/// Envoy's largest ring.
+const RING: u64 = 8_388_608;
 
 /// Labels that say where an endpoint runs.
 const TOPOLOGY: [&str; 3] =
@@ -52,7 +56,19 @@ fn consistent_hash(context: &mut Context<'_>, hash: &ConsistentHash) {
     if hash.ring_hash.is_some() && hash.maglev.is_some() {
         context.refuse("conflict", "only one of ringHash, maglev may be given");
     }
-    context.inside("minimumRingSize", hash.minimum_ring_size.as_ref(), |context, _| {
+    for (field, name) in
+        [("httpHeaderName", &hash.http_header_name), ("httpQueryParameterName", &hash.http_query_parameter_name)]
+    {
+        context.inside(field, name.as_ref(), |context, name| match name.as_str() {
+            "" => context.refuse("missing-field", "is empty; give a name, or leave it out"),
+            name => context.require("bad-name", names::one_line(name)),
+        });
+    }
+    context.inside("ringHash", hash.ring_hash.as_ref(), |context, ring| {
+        context.inside("minimumRingSize", ring.minimum_ring_size.as_ref(), ring_size);
+    });
+    context.inside("minimumRingSize", hash.minimum_ring_size.as_ref(), |context, size| {
+        ring_size(context, size);
         context.warn("deprecated", "write `ringHash: {minimumRingSize: ...}`");
         if hash.ring_hash.is_some() || hash.maglev.is_some() {
             context.refuse("conflict", "only one of minimumRingSize, ringHash, maglev may be given");
@@ -60,6 +76,12 @@ fn consistent_hash(context: &mut Context<'_>, hash: &ConsistentHash) {
     });
     context.inside("httpCookie", hash.http_cookie.as_ref(), cookie);
     context.inside("maglev", hash.maglev.as_ref(), maglev);
+}
+
+fn ring_size(context: &mut Context<'_>, size: &u64) {
+    if *size > RING {
+        context.refuse("out-of-range", format!("found a ring of {size}, allowed: at most {RING}"));
+    }
 }
 
 fn cookie(context: &mut Context<'_>, cookie: &HttpCookie) {
@@ -72,6 +94,9 @@ fn cookie(context: &mut Context<'_>, cookie: &HttpCookie) {
             context.refuse("missing-field", "wants a `name`");
         } else if !seen.insert(attribute.name.clone()) {
             context.refuse("duplicate", format!("the attribute `{}` stands twice; keep one", attribute.name));
+        }
+        for (field, text) in [("name", Some(&attribute.name)), ("value", attribute.value.as_ref())] {
+            context.inside(field, text, |context, text| context.require("bad-value", names::header_text(text)));
         }
     });
 }

@@ -123,6 +123,7 @@ fn by_name(context: &mut Context<'_>, entry: &ServiceEntry) {
         let check = if names::is_ip(address) { Ok(()) } else { names::domain(address) };
         context.within("address", |context| context.require("bad-address", check));
         common::labels(context, "labels", &endpoint.labels);
+        workload::weight(context, endpoint.weight);
         workload::ports(context, endpoint);
         known_ports(context, endpoint, entry);
     });

@@ -1,6 +1,7 @@
 mod connections;
 mod destination_rule;
 mod edge;
+mod expressions;
 mod http;
 mod kube;
 mod service_entry;

@@ -21,6 +21,11 @@ pub(super) fn check(context: &mut Context<'_>, policy: &TrafficPolicy) {
     context.each("portLevelSettings", &policy.port_level_settings, port_policy);
     context.inside("tunnel", policy.tunnel.as_ref(), tunnel);
     context.inside("retryBudget", policy.retry_budget.as_ref(), |context, budget| {
+        context.inside("percent", budget.percent.as_ref(), |context, percent| {
+            if !(0.0..=100.0).contains(&percent.0) {
+                context.refuse("out-of-range", format!("found {}, allowed: 0 to 100", percent.0));
+            }
+        });
         context.inside("budgetInterval", budget.budget_interval.as_ref(), common::duration);
     });
 }

@@ -32,7 +32,21 @@ pub(super) fn endpoint(context: &mut Context<'_>, entry: &WorkloadEntry) {
         }
     }
     common::labels(context, "labels", &entry.labels);
+    weight(context, entry.weight);
     ports(context, entry);
+}
+
+/// The largest share of a workload. Envoy adds the shares of all endpoints up in 32 bits.
+const WEIGHT: u32 = 1_000_000;
+
+/// The share of a workload.
+pub(super) fn weight(context: &mut Context<'_>, weight: Option<u32>) {
+    context.inside("weight", weight.as_ref(), |context, weight| {
+        if *weight > WEIGHT {
+            let message = format!("found {weight}, allowed: 0 to {WEIGHT}; weights are relative, scale them down");
+            context.refuse("out-of-range", message);
+        }
+    });
 }
 
 /// Port numbers by service port name.
@@ -49,6 +63,7 @@ pub(super) fn group(context: &mut Context<'_>, group: &WorkloadGroup) {
         None => context.refuse("missing-field", "wants a `template` for its WorkloadEntries"),
         Some(template) => context.within("template", |context| {
             common::labels(context, "labels", &template.labels);
+            weight(context, template.weight);
             context.pairs("ports", &template.ports, |context, name, number| {
                 context.require("bad-name", names::label(name));
                 common::port(context, number);

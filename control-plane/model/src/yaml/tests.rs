@@ -8,7 +8,6 @@ fn read(text: &str) -> Vec<Result<Node, (&'static str, u32, u32)>> {
 
 fn read_within(text: &str, limits: &Limits) -> Vec<Result<Node, (&'static str, u32, u32)>> {
     documents(text, limits)
-        .into_iter()
         .map(|document| {
             document.map(|document| document.root).map_err(|broken| (broken.code, broken.line, broken.column))
         })
@@ -79,7 +78,6 @@ fn empty_documents_are_left_out() {
 #[test]
 fn the_text_of_a_document_is_its_own() {
     let texts: Vec<_> = documents("# first\na: 1\n---\nb: 2\n...\n---\n\nc: 3\n", &Limits::default())
-        .into_iter()
         .map(|document| document.map(|document| document.text.to_owned()).unwrap_or_default())
         .collect();
     assert_eq!(texts, ["a: 1", "b: 2", "c: 3"]);
@@ -165,6 +163,68 @@ fn anchors_within_anchors_do_not_multiply_what_is_held() {
     assert_eq!(refused(&format!("{open}[{leaves}]{}", "]".repeat(depth))), "too-large");
 }
 
+/// The bytes of all texts and keys.
+fn bytes(node: &Node) -> usize {
+    match &node.value {
+        Value::Null => 0,
+        Value::Scalar { text, .. } => text.len(),
+        Value::Sequence(items) => items.iter().map(bytes).sum(),
+        Value::Mapping(entries) => entries.iter().map(|entry| entry.key.len() + bytes(&entry.value)).sum(),
+    }
+}
+
+#[test]
+fn aliases_of_a_long_text_are_refused_before_they_fill_the_memory() {
+    let limits = Limits::default();
+    let long = "x".repeat(500 << 10);
+    let keys: String = (0..20_000).map(|n| format!("k{n}: *a\n")).collect();
+    // As a text, and as the key and the value of a mapping.
+    for anchored in [format!("\"{long}\""), format!("{{? \"{long}\" : y}}"), format!("[{long}]")] {
+        let Some(Err(broken)) = documents(&format!("a: &a {anchored}\n{keys}"), &limits).next() else {
+            panic!("{} bytes, 20,000 times", long.len())
+        };
+        assert_eq!(broken.code, "too-large");
+        assert!(broken.message.contains("bytes of text"), "{}", broken.message);
+        let held = broken.partial.as_ref().map_or(0, bytes);
+        assert!((long.len()..2 * limits.document_bytes).contains(&held), "{held} bytes were held");
+    }
+}
+
+#[test]
+fn anchors_of_a_long_text_within_each_other_are_refused() {
+    let open: String = (0..20).map(|level| format!("[&a{level} ")).collect();
+    assert_eq!(refused(&format!("{open}\"{}\"{}", "x".repeat(500 << 10), "]".repeat(20))), "too-large");
+}
+
+#[test]
+fn a_long_text_may_be_repeated_within_the_limit() {
+    let long = "x".repeat(100 << 10);
+    let root = only(&format!("a: &a {long}\nb: [*a, *a, *a]\n"));
+    assert_eq!(root.get("b").map(words), Some(vec![long.as_str(); 3]));
+}
+
+#[test]
+fn a_document_of_a_large_file_is_read_up_to_its_limit_and_no_further() {
+    let limits = Limits::default();
+    let text = format!("a: &a \"{}\"\nb: [*a, *a, *a]\n", "x".repeat(7 << 20));
+    let Some(Err(broken)) = documents(&text, &limits).next() else { panic!("7 MiB in one document") };
+    assert_eq!((broken.code, broken.line, broken.column), ("too-large", 1, 1));
+    assert_eq!(broken.partial.as_ref().map_or(0, bytes), 0, "the long text was not taken in");
+    let text: String = (0..2_000_000).map(|n| format!("k{n}: x\n")).collect();
+    let Some(Err(broken)) = documents(&text, &limits).next() else { panic!("16 MiB in one document") };
+    assert_eq!(broken.code, "too-large");
+    assert!(broken.partial.as_ref().map_or(0, bytes) <= limits.document_bytes);
+}
+
+#[test]
+fn a_document_as_large_as_allowed_is_read_also_with_escapes_that_grow() {
+    let limits = Limits::default();
+    for text in ["x", "\\L"] {
+        let text = format!("a: \"{}\"", text.repeat((limits.document_bytes - 5) / text.len()));
+        assert!(read(&text).iter().all(Result::is_ok), "{} bytes", text.len());
+    }
+}
+
 #[test]
 fn depth_is_bounded_in_both_forms() {
     assert_eq!(refused(&format!("{}{}", "[".repeat(100), "]".repeat(100))), "too-deep");
@@ -199,8 +259,9 @@ fn what_cannot_be_read_after_an_error_is_said() {
 
 #[test]
 fn a_broken_document_shows_what_could_be_read_of_it() {
-    let found = documents("kind: A\nmetadata:\n  name: x\nspec:\n  a: [1, 2\n", &Limits::default());
-    let Some(Err(broken)) = found.first() else { panic!("the list never ends") };
+    let limits = Limits::default();
+    let found = documents("kind: A\nmetadata:\n  name: x\nspec:\n  a: [1, 2\n", &limits).next();
+    let Some(Err(broken)) = found else { panic!("the list never ends") };
     let name = broken.partial.as_ref().and_then(|root| root.get("metadata")).and_then(|meta| meta.get("name"));
     assert_eq!(name.and_then(Node::text), Some("x"));
 }

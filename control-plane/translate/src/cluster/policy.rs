@@ -62,7 +62,11 @@ fn keepalive(config: &MeshConfig, pool: Option<&ConnectionPool>) -> Option<Upstr
     if own.is_none() && mesh.is_none() {
         return None;
     }
-    let seconds = |time: std::time::Duration| wkt::uint32(u32::try_from(time.as_secs()).unwrap_or(u32::MAX));
+    // Rounded up, as validation tells: 0 is a time that no socket takes.
+    let seconds = |time: std::time::Duration| {
+        let whole = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+        wkt::uint32(u32::try_from(whole).unwrap_or(u32::MAX))
+    };
     let both = [own, mesh];
     let pick = || both.iter().flatten();
     let keepalive = TcpKeepalive {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any, prop_oneof, proptest};
 
-use super::{ROUTES, codes, read};
+use super::{ROUTES, codes, read, service};
 use crate::document::{Parsed, parse};
 use crate::yaml::Limits;
 
@@ -137,6 +137,39 @@ proptest! {
         let after: String = ROUTES.chars().skip(at + length).collect();
         judge(&format!("{before}{with}{after}"));
     }
+}
+
+/// Each kind of garbage by name, beside one good object that it must not take with it.
+#[test]
+fn whatever_is_wrong_with_a_document_spoils_it_and_no_other() {
+    let head = "apiVersion: v1\nkind: Service\nmetadata: {name: bad}\n";
+    let service = service("good");
+    let cases = [
+        ("truncated YAML", format!("{head}spec: {{ports: [{{port: 80"), "syntax"),
+        ("wrong types", format!("{head}spec: {{ports: [{{port: {{a: b}}}}]}}"), "wrong-type"),
+        ("a wrong type of the whole", "[a, b]".to_owned(), "wrong-type"),
+        ("duplicate names of fields", format!("{head}metadata: {{name: worse}}"), "duplicate-key"),
+        ("duplicate names of objects", service.clone(), "duplicate-object"),
+        ("an unknown version", head.replace("v1", "v9"), "unknown-version"),
+        ("no kind", "apiVersion: v1".to_owned(), "missing-field"),
+        (
+            "aliases that fill the memory",
+            format!("a: &a \"{}\"\nb: [{}]", "x".repeat(500 << 10), "*a, ".repeat(90_000)),
+            "too-large",
+        ),
+        ("a large document", format!("{head}a: {}", "x".repeat(2 << 20)), "too-large"),
+    ];
+    for (case, text, code) in cases {
+        let parsed = judge(&format!("{service}---\n{text}\n---\n{}", service.replace("good", "other")));
+        assert_eq!(codes(&parsed), [code], "{case}");
+        assert_eq!(parsed.objects.len(), 2, "{case}");
+    }
+    let unknown = judge(&format!("{service}---\napiVersion: a/v1\nkind: Unknown\nmetadata: {{name: bad}}\n"));
+    assert_eq!(
+        (unknown.objects.len(), unknown.unsupported.len(), unknown.diagnostics.len()),
+        (1, 1, 0),
+        "unknown kinds"
+    );
 }
 
 #[test]

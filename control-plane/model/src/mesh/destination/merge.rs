@@ -4,6 +4,7 @@
 //! traffic policy fills a missing one) if everybody who sees the earlier sees the later, and if their selectors are equal or the
 //! later has none. It also stands on its own unless an earlier one speaks for exactly the same clients.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{EffectiveDestinationRule, spec_of};
@@ -23,17 +24,20 @@ pub(super) enum Scope {
     Everyone,
 }
 
+/// Where a rule comes in the order of merging.
+pub(super) type MergeOrder = (Scope, Precedence);
+
 /// Sort key of a DestinationRule among those of its host; `None` if the object is no DestinationRule.
-pub(super) fn order(object: &Object) -> Option<(Scope, Precedence)> {
+pub(super) fn order(object: &Object) -> Option<MergeOrder> {
     let rule = spec_of(object)?;
     let scope = if rule.workload_selector.is_some() { Scope::Selected } else { Scope::Everyone };
     Some((scope, Precedence::of(object)))
 }
 
 /// What the rules of `host` merge to. Results equal to one of `before` are that one.
-pub(super) fn merge(
+pub(super) fn merge<'a>(
     host: &str,
-    objects: &[Arc<Object>],
+    objects: impl Iterator<Item = &'a Arc<Object>>,
     before: &[Arc<EffectiveDestinationRule>],
     config: &MeshConfig,
 ) -> Arc<[Arc<EffectiveDestinationRule>]> {
@@ -52,7 +56,15 @@ pub(super) fn merge(
             merged.push(rule);
         }
     }
-    merged.into_iter().map(|rule| reuse(before, rule)).collect()
+    // The leading source is of one rule only.
+    let known: HashMap<_, _> = before.iter().map(|rule| (rule.sources.first(), rule)).collect();
+    merged
+        .into_iter()
+        .map(|rule| match known.get(&rule.sources.first()) {
+            Some(known) if ***known == rule => Arc::clone(known),
+            _ => Arc::new(rule),
+        })
+        .collect()
 }
 
 fn stand_alone(host: &str, object: &Object, rule: &DestinationRule, config: &MeshConfig) -> EffectiveDestinationRule {
@@ -95,11 +107,4 @@ fn absorb(earlier: &mut EffectiveDestinationRule, later: &EffectiveDestinationRu
         earlier.traffic_policy.clone_from(&later.traffic_policy);
     }
     earlier.sources.extend(later.sources.iter().cloned());
-}
-
-fn reuse(before: &[Arc<EffectiveDestinationRule>], rule: EffectiveDestinationRule) -> Arc<EffectiveDestinationRule> {
-    match before.iter().find(|known| ***known == rule) {
-        Some(known) => Arc::clone(known),
-        None => Arc::new(rule),
-    }
 }

@@ -8,7 +8,7 @@ use crate::mesh::gateway::GatewayRef;
 use crate::mesh::host::resolve_short_name;
 
 /// A copy of `spec` whose hosts, destinations and gateway names are complete.
-pub(crate) fn complete(spec: &VirtualService, namespace: &str, domain: &str) -> VirtualService {
+pub(super) fn complete(spec: &VirtualService, namespace: &str, domain: &str) -> VirtualService {
     let mut spec = spec.clone();
     let host = |host: &mut String| *host = resolve_short_name(host, namespace, domain).to_string();
     let gateways = |names: &mut Vec<String>| {
@@ -42,7 +42,7 @@ fn for_each_destination(spec: &mut VirtualService, mut visit: impl FnMut(&mut De
 }
 
 /// The hosts that a completed VirtualService sends traffic to, each with the ports it names; `None` stands for "any port".
-pub(crate) fn destinations(spec: &VirtualService) -> BTreeMap<Arc<str>, BTreeSet<Option<u32>>> {
+pub(super) fn destinations(spec: &VirtualService) -> BTreeMap<Arc<str>, BTreeSet<Option<u32>>> {
     let mut found: BTreeMap<Arc<str>, BTreeSet<Option<u32>>> = BTreeMap::new();
     let mut add = |destination: &Destination| {
         let ports = found.entry(destination.host.as_str().into()).or_default();

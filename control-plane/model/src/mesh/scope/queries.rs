@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{EgressListener, SidecarScope};
 use crate::mesh::Mesh;
 use crate::mesh::gateway::GatewayRef;
-use crate::mesh::routes::{MeshVirtualService, destinations};
+use crate::mesh::routes::MeshVirtualService;
 use crate::mesh::service::{Registry, Service};
 
 impl Mesh {
@@ -29,9 +29,8 @@ impl Mesh {
         for listener in &scope.listeners {
             self.imported_hosts(listener, &mut hosts);
             if scope.restricts() {
-                hosts.extend(
-                    self.listener_virtual_services(scope, listener).iter().flat_map(|route| route.destinations()),
-                );
+                let routes = self.listener_virtual_services(scope, listener);
+                hosts.extend(routes.iter().flat_map(|route| route.destinations()).cloned());
             }
         }
         hosts.iter().filter_map(|host| self.scope_service(scope, host)).collect()
@@ -102,7 +101,7 @@ impl Mesh {
         let mut ports = BTreeSet::new();
         for route in self.routes.with_destination(host) {
             if route.reach(&scope.namespace).is_some() && listener.imports.route(route) {
-                ports.extend(destinations(&route.spec).remove(host).unwrap_or_default());
+                ports.extend(route.ports_of(host));
             }
         }
         if ports.is_empty() {

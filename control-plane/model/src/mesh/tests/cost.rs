@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::fixture::{Doc, changes, deleted, destination_rule, mesh, service, virtual_service};
+use super::fixture::{Doc, changes, deleted, destination_rule, mesh, service, sidecar, virtual_service};
 use crate::mesh::{AddressTable, Mesh, address};
 use crate::object::Change;
 
@@ -105,4 +106,37 @@ fn one_new_address_rebuilds_one_service() {
     let allocation = address::allocate(&with.addresses, with.unaddressed().cloned());
     let after = with.with_addresses(allocation.table);
     assert_eq!(rebuilt(&with, &after), ["service new.shop.svc.cluster.local"]);
+}
+
+/// No less than a hundred times what it takes when the cost does not grow with the square of the size.
+const LINEAR: Duration = Duration::from_secs(10);
+
+#[test]
+fn what_a_restricted_scope_sees_costs_as_much_as_the_destinations_of_a_route() {
+    const DESTINATIONS: usize = 10_000;
+    let route: Vec<String> =
+        (0..DESTINATIONS).map(|n| format!("{{destination: {{host: h{n}.example.com}}, weight: 1}}")).collect();
+    let mesh = mesh(&[
+        virtual_service("shop/all", &format!("{{hosts: [all.example.com], http: [{{route: [{}]}}]}}", route.join(","))),
+        sidecar("shop/few", "{egress: [{hosts: ['./*']}]}"),
+    ]);
+    let start = Instant::now();
+    assert!(mesh.scope_services(&mesh.scope_for("shop", &BTreeMap::new())).is_empty(), "no such services are there");
+    assert!(start.elapsed() < LINEAR, "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_batch_of_rules_for_one_host_is_merged_once() {
+    const RULES: usize = 2_000;
+    let rule =
+        |n: usize| destination_rule(&format!("shop/r{n}"), &format!("{{host: a.example.com, exportTo: [n{n}]}}"));
+    let documents: Vec<Doc> = (0..RULES).map(rule).collect();
+    let start = Instant::now();
+    let mesh = mesh(&documents);
+    let one = mesh.apply(&[deleted("DestinationRule", "shop/r7")]);
+    assert!(start.elapsed() < LINEAR, "{:?}", start.elapsed());
+    let rules = |mesh: &Mesh| mesh.destinations.of_host("shop", "a.example.com").to_vec();
+    assert_eq!((rules(&mesh).len(), rules(&one).len()), (RULES, RULES - 1));
+    let kept = rules(&one).iter().filter(|rule| rules(&mesh).iter().any(|before| Arc::ptr_eq(rule, before))).count();
+    assert_eq!(kept, RULES - 1, "what the change is not about is what it was");
 }

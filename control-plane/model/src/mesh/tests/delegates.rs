@@ -219,3 +219,32 @@ fn a_root_follows_its_delegate_as_it_comes_changes_and_goes() {
     assert!(http(&gone).is_empty());
     assert_eq!(complaints(&gone).len(), 1);
 }
+
+#[test]
+fn delegates_in_a_circle_are_told_and_do_not_hang() {
+    let asks = |name: &str, other: &str| {
+        let spec = format!("{{hosts: [{name}.com], http: [{{delegate: {{name: {other}}}}}]}}");
+        virtual_service(&format!("shop/{name}"), &spec)
+    };
+    for circle in [vec![asks("a", "a")], vec![asks("a", "b"), asks("b", "a")]] {
+        let mesh =
+            circle.iter().fold(merged(&[]), |mesh, document| mesh.apply(&changes(std::slice::from_ref(document))));
+        assert_eq!(complaints(&mesh), complaints(&merged(&circle)), "one by one or together");
+        assert_eq!(complaints(&mesh).len(), circle.len(), "each delegation is told: {:?}", complaints(&mesh));
+        for document in &circle {
+            let root = mesh.virtual_service(&document.key()).unwrap();
+            assert!(root.spec.http.is_empty() && root.diagnostics.len() == 1);
+        }
+        let alone = mesh.apply(&[deleted("VirtualService", "shop/a")]);
+        assert!(complaints(&alone).iter().all(|complaint| complaint.contains("no such VirtualService")));
+    }
+    // As delegates, which have no hosts, they are refused before they come here.
+    let without_hosts = |name: &str, other: &str| {
+        virtual_service(&format!("shop/{name}"), &format!("{{http: [{{delegate: {{name: {other}}}}}]}}")).to_string()
+    };
+    for circle in [without_hosts("a", "a"), [without_hosts("a", "b"), without_hosts("b", "a")].join("\n---\n")] {
+        let parsed = crate::document::parse("x.yaml", &circle, &crate::Limits::default());
+        assert!(parsed.objects.is_empty());
+        assert!(parsed.diagnostics.iter().all(|found| found.message.contains("cannot delegate again")));
+    }
+}

@@ -50,6 +50,11 @@ impl Doc {
         self.metadata(&format!("creationTimestamp: '{time}'"))
     }
 
+    /// The key of its object.
+    pub(super) fn key(&self) -> ObjectKey {
+        ObjectKey::new(self.kind, self.namespace.as_str(), self.name.as_str())
+    }
+
     /// One more `key: value` of the metadata.
     pub(super) fn metadata(mut self, entry: &str) -> Self {
         self.metadata = entry.into();

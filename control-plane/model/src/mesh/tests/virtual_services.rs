@@ -37,9 +37,9 @@ fn short_hosts_and_destinations_mean_the_namespace_of_the_virtual_service() {
     assert_eq!(in_force(&mesh, "other", REVIEWS), "shop/a");
     assert_eq!(in_force(&mesh, "other", "full.com"), "shop/a");
     let scope = mesh.router_scope("shop");
-    let destinations = mesh.virtual_service_for(&scope, &scope.listeners[0], REVIEWS).unwrap().destinations();
+    let route = mesh.virtual_service_for(&scope, &scope.listeners[0], REVIEWS).unwrap();
     let expected = ["copy", "db", "reviews", "tls"].map(|name| format!("{name}.shop.svc.cluster.local"));
-    assert_eq!(destinations.iter().map(|host| host.to_string()).collect::<Vec<_>>(), expected);
+    assert_eq!(route.destinations().map(|host| host.to_string()).collect::<Vec<_>>(), expected);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use super::{domain, is_label, label, label_key, unix_path};
+use super::{base64, domain, is_label, label, label_key, unix_path};
 
 #[test]
 fn labels_are_63_letters_digits_and_inner_hyphens() {
@@ -38,5 +38,15 @@ fn abstract_sockets_have_a_name() {
     assert!(unix_path("@app").is_ok());
     for bad in ["@", "", "app.sock", "/run/"] {
         assert!(unix_path(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn base64_is_whole_and_of_its_alphabet() {
+    for good in ["", "YQ==", "YQ", "YWI=", "YWI", "YWJj", "+/+/", "YWJj\n"] {
+        assert!(base64(good).is_ok(), "{good}");
+    }
+    for bad in ["!!", "Y", "YWJjY", "YQ=", "YQ===", "Y===", "Y=Q=", "-_-_", "YWJj YWJj"] {
+        assert!(base64(bad).is_err(), "{bad}");
     }
 }

@@ -64,6 +64,25 @@ fn times_of_connections_are_whole_milliseconds() {
 }
 
 #[test]
+fn times_of_probes_are_rounded_up_to_seconds_and_that_is_told() {
+    let keepalive = |field: &str| policy(&format!("connectionPool: {{tcp: {{tcpKeepalive: {{{field}: 500ms}}}}}}"));
+    for field in ["time", "interval"] {
+        warns(KIND, &keepalive(field), &format!("{AT}.connectionPool.tcp.tcpKeepalive.{field}"), "rounded");
+    }
+}
+
+#[test]
+fn a_budget_of_retries_is_a_share() {
+    let budget = |percent: &str| policy(&format!("retryBudget: {{percent: {percent}}}"));
+    for good in ["0", "20.5", "100", "{value: 100}"] {
+        accepts(KIND, &budget(good));
+    }
+    for bad in ["-1", "100.5", "{value: 101}"] {
+        refuses(KIND, &budget(bad), &format!("{AT}.retryBudget.percent"), "out-of-range");
+    }
+}
+
+#[test]
 fn the_protocol_is_fixed_or_follows_the_client() {
     let http = |fields: &str| policy(&format!("connectionPool: {{http: {{{fields}}}}}"));
     accepts(KIND, &http("h2UpgradePolicy: UPGRADE"));
@@ -136,6 +155,29 @@ fn hashes_are_made_of_one_thing() {
         &format!("{place}.minimumRingSize"),
         "conflict",
     );
+}
+
+#[test]
+fn what_a_hash_is_made_of_has_a_name_that_envoy_takes() {
+    let hash = |fields: &str| balancer(&format!("consistentHash: {{{fields}}}"));
+    let place = format!("{AT}.loadBalancer.consistentHash");
+    for field in ["httpHeaderName", "httpQueryParameterName"] {
+        refuses(KIND, &hash(&format!("{field}: ''")), &format!("{place}.{field}"), "missing-field");
+        refuses(KIND, &hash(&format!("{field}: \"a\\nb\"")), &format!("{place}.{field}"), "bad-name");
+    }
+    let attribute = hash("httpCookie: {name: a, attributes: [{name: b, value: \"a\\nb\"}]}");
+    refuses(KIND, &attribute, &format!("{place}.httpCookie.attributes[0].value"), "bad-value");
+}
+
+#[test]
+fn a_ring_is_as_large_as_envoy_can_hold() {
+    let ring =
+        |size: u64| balancer(&format!("consistentHash: {{useSourceIp: true, ringHash: {{minimumRingSize: {size}}}}}"));
+    let place = format!("{AT}.loadBalancer.consistentHash");
+    accepts(KIND, &ring(8_388_608));
+    refuses(KIND, &ring(8_388_609), &format!("{place}.ringHash.minimumRingSize"), "out-of-range");
+    let old = balancer("consistentHash: {useSourceIp: true, minimumRingSize: 8388609}");
+    refuses(KIND, &old, &format!("{place}.minimumRingSize"), "out-of-range");
 }
 
 #[test]

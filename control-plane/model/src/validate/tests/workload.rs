@@ -13,6 +13,22 @@ fn a_workload_has_an_address_or_a_network() {
 }
 
 #[test]
+fn shares_of_workloads_can_be_added_up() {
+    let entry = |weight: u32| format!("{{address: 10.0.0.1, weight: {weight}}}");
+    accepts("WorkloadEntry", &entry(1_000_000));
+    refuses("WorkloadEntry", &entry(1_000_001), "spec.weight", "out-of-range");
+    let group = "{template: {weight: 4294967295}}";
+    refuses("WorkloadGroup", group, "spec.template.weight", "out-of-range");
+    for (resolution, address) in [("STATIC", "10.0.0.1"), ("DNS", "a.example.com")] {
+        let entry = format!(
+            "{{hosts: [a.b], ports: [{{number: 80, name: http, protocol: HTTP}}], resolution: {resolution}, \
+             endpoints: [{{address: {address}, weight: 4294967295}}]}}"
+        );
+        refuses("ServiceEntry", &entry, "spec.endpoints[0].weight", "out-of-range");
+    }
+}
+
+#[test]
 fn a_group_has_a_template() {
     accepts("WorkloadGroup", "{metadata: {labels: {app: a}}, template: {ports: {http: 80}, serviceAccount: a}}");
     refuses("WorkloadGroup", "{metadata: {labels: {app: a}}}", "spec", "missing-field");
