@@ -1,7 +1,7 @@
 //! The file behind the store: four tables of a redb database, values as JSON.
 //!
 //! ```text
-//! meta       name -> text            format, writer, revision, youngest
+//! meta       name -> text            format, writer, revision, youngest, batches
 //! objects    Kind/namespace/name     -> Record
 //! journal    revision                -> Entry: what changed, before and after
 //! addresses  namespace/host          -> Lease
@@ -15,15 +15,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{
+    Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{address::Lease, revision::Revision};
 
 pub use self::error::{DiskError, OpenError};
+pub(crate) use self::recover::Fate;
 
+mod create;
 mod error;
 pub(crate) mod format;
+mod recover;
 #[cfg(test)]
 mod tests;
 
@@ -97,15 +102,23 @@ pub(crate) struct Content {
     pub(crate) revision: Revision,
     pub(crate) youngest: u64,
     pub(crate) objects: Vec<(String, Result<Record, String>)>,
-    pub(crate) addresses: Vec<(String, Lease)>,
+    pub(crate) addresses: Vec<(String, Result<Lease, String>)>,
 }
 
+/// Opens a database that exists. Tests give one whose file fails.
+pub(crate) type Opener = Box<dyn Fn(&Path) -> Result<Database, DatabaseError> + Send>;
+
 /// The open file.
-#[derive(Debug)]
 pub(crate) struct Disk {
     path: PathBuf,
-    /// Absent after a failed write: redb refuses everything after an I/O error, so the next write opens it again.
+    opener: Opener,
+    /// Absent after a failed write: redb refuses everything after an I/O error, and what of the write reached the file is
+    /// known when it was [opened again](Self::recover).
     database: Option<Database>,
+    /// Batches ever written, which tells whether the file holds the one that failed.
+    batches: u64,
+    /// Whether the kernel may have given up pages of the file.
+    is_suspect: bool,
     journal: JournalSize,
     retention: Retention,
 }
@@ -129,25 +142,37 @@ impl Batch {
 impl Disk {
     /// Opens or creates the store in `directory`, and reads all of it.
     pub(crate) fn open(directory: &Path, retention: Retention) -> Result<(Self, Content), OpenError> {
+        Self::open_by(Box::new(|path| builder().open(path)), directory, retention)
+    }
+
+    /// [`open`](Self::open) with another way to open the file.
+    pub(crate) fn open_by(
+        opener: Opener,
+        directory: &Path,
+        retention: Retention,
+    ) -> Result<(Self, Content), OpenError> {
         fs::create_dir_all(directory).map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
         let path = directory.join("store.redb");
-        let database = open_database(&path)?;
+        create::unless_there(&path)?;
+        let database = opener(&path).map_err(|error| not_opened(&path, error))?;
         format::prepare(&database, &path, &format::CURRENT)?;
         let unreadable = |source| OpenError::Unreadable { path: path.clone(), source };
         let content = read_content(&database).map_err(unreadable)?;
-        let journal = measure_journal(&database).map_err(unreadable)?;
-        Ok((Self { path, database: Some(database), journal, retention }, content))
+        let (batches, journal) = measure(&database).map_err(unreadable)?;
+        let disk = Self { path, opener, database: Some(database), batches, is_suspect: false, journal, retention };
+        Ok((disk, content))
     }
 
-    /// Writes `batch` durably, all of it or nothing.
+    /// Writes `batch` durably, all of it or nothing. After an error nobody knows which, and nothing is written before
+    /// [`recover`](Self::recover) told.
     pub(crate) fn write(&mut self, batch: &Batch) -> Result<(), DiskError> {
-        let database = match self.database.take() {
-            Some(database) => database,
-            None => builder().open(&self.path)?,
-        };
+        let database = self.database.take().ok_or(redb::Error::PreviousIo)?;
+        let number = self.batches.saturating_add(1);
+        let written = write_batch(&database, batch, number, self.journal, self.retention);
+        self.is_suspect = written.as_ref().is_err_and(DiskError::may_lose_pages);
         // On an error the database is dropped here, and with it the state in which it refuses to go on.
-        let journal = write_batch(&database, batch, self.journal, self.retention)?;
-        self.journal = journal;
+        self.journal = written?;
+        self.batches = number;
         self.database = Some(database);
         Ok(())
     }
@@ -174,47 +199,52 @@ fn builder() -> redb::Builder {
     builder
 }
 
-fn open_database(path: &Path) -> Result<Database, OpenError> {
-    builder().create(path).map_err(|error| match error {
+fn not_opened(path: &Path, error: DatabaseError) -> OpenError {
+    match error {
         DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: path.to_owned() },
         other => OpenError::Unreadable { path: path.to_owned(), source: other.into() },
-    })
+    }
 }
 
 fn read_content(database: &Database) -> Result<Content, DiskError> {
     let transaction = database.begin_read()?;
-    let meta = transaction.open_table(META)?;
-    let number = |name: &str| -> Result<u64, DiskError> {
-        meta.get(name)?.map_or(Ok(0), |text| decode("meta", name, text.value().as_bytes()))
-    };
+    let number = |name| read_number(&transaction, name);
     let mut content =
         Content { revision: Revision(number("revision")?), youngest: number("youngest")?, ..Content::default() };
     for row in transaction.open_table(OBJECTS)?.iter()? {
         let (key, value) = row?;
-        // One damaged object must not keep the others from being served.
+        // One damaged row must not keep the others from being served.
         let record = decode("objects", key.value(), value.value()).map_err(|error| error.to_string());
         content.objects.push((key.value().to_owned(), record));
     }
     for row in transaction.open_table(ADDRESSES)?.iter()? {
         let (key, value) = row?;
-        let lease = decode("addresses", key.value(), value.value())?;
+        let lease = decode("addresses", key.value(), value.value()).map_err(|error| error.to_string());
         content.addresses.push((key.value().to_owned(), lease));
     }
     Ok(content)
 }
 
-fn measure_journal(database: &Database) -> Result<JournalSize, DiskError> {
+fn read_number(transaction: &ReadTransaction, name: &str) -> Result<u64, DiskError> {
+    let meta = transaction.open_table(META)?;
+    meta.get(name)?.map_or(Ok(0), |text| decode("meta", name, text.value().as_bytes()))
+}
+
+/// How many batches were written, and how long the journal is.
+fn measure(database: &Database) -> Result<(u64, JournalSize), DiskError> {
+    let transaction = database.begin_read()?;
     let mut size = JournalSize::default();
-    for row in database.begin_read()?.open_table(JOURNAL)?.iter()? {
+    for row in transaction.open_table(JOURNAL)?.iter()? {
         let (_, value) = row?;
         size.add(value.value().len());
     }
-    Ok(size)
+    Ok((read_number(&transaction, "batches")?, size))
 }
 
 fn write_batch(
     database: &Database,
     batch: &Batch,
+    number: u64,
     mut size: JournalSize,
     retention: Retention,
 ) -> Result<JournalSize, DiskError> {
@@ -233,7 +263,7 @@ fn write_batch(
         }
     }
     write_addresses(&transaction, batch)?;
-    write_meta(&transaction, batch)?;
+    write_meta(&transaction, batch, number)?;
     transaction.commit()?;
     Ok(size)
 }
@@ -260,8 +290,9 @@ fn write_addresses(transaction: &WriteTransaction, batch: &Batch) -> Result<(), 
     Ok(())
 }
 
-fn write_meta(transaction: &WriteTransaction, batch: &Batch) -> Result<(), DiskError> {
+fn write_meta(transaction: &WriteTransaction, batch: &Batch, number: u64) -> Result<(), DiskError> {
     let mut meta = transaction.open_table(META)?;
+    meta.insert("batches", number.to_string().as_str())?;
     if let Some((revision, _)) = batch.entries.last() {
         meta.insert("revision", revision.to_string().as_str())?;
         meta.insert("youngest", batch.youngest.to_string().as_str())?;

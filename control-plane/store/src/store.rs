@@ -35,10 +35,10 @@ pub struct StoreOptions {
     pub retention: Retention,
 }
 
-/// A stored object that this version cannot serve.
+/// A stored object or address that this version cannot serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unserved {
-    /// Its key: `Kind/namespace/name`.
+    /// Its key: `Kind/namespace/name`, or `address namespace/host`.
     pub key: String,
     /// Why not.
     pub reason: String,
@@ -71,11 +71,16 @@ impl Store {
     /// See [`OpenError`]. A stored object that this version does not accept is no error: see [`Store::unserved`].
     pub fn open(directory: &Path, options: StoreOptions) -> Result<Self, OpenError> {
         let (disk, content) = Disk::open(directory, options.retention)?;
+        Self::start(disk, content, options.clock)
+    }
+
+    /// Serves what `disk` held when it was opened.
+    pub(crate) fn start(disk: Disk, content: Content, clock: Clock) -> Result<Self, OpenError> {
         let (state, unserved) = read_state(content);
         let (commands, receiver) = mpsc::channel(MAX_WAITING);
         let (snapshots, snapshots_receiver) = watch::channel(state.snapshot.clone());
         let (books, books_receiver) = watch::channel(state.addresses.clone());
-        let writer = Writer { disk, state, clock: options.clock.clone(), snapshots, books };
+        let writer = Writer { disk, state, unsure: None, clock: clock.clone(), snapshots, books };
         let writer = thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer.run(receiver))
@@ -84,7 +89,7 @@ impl Store {
             commands: Some(commands),
             snapshots: snapshots_receiver,
             books: books_receiver,
-            clock: options.clock,
+            clock,
             unserved,
             writer: Mutex::new(Some(writer)),
         };
@@ -106,7 +111,7 @@ impl Store {
         Feed::new(self.watch())
     }
 
-    /// Stored objects that could not be read when the store was opened, because another version wrote them or they are
+    /// Stored objects and addresses that could not be read when the store was opened, because another version wrote them or they are
     /// damaged.
     pub fn unserved(&self) -> &[Unserved] {
         &self.inner.unserved
@@ -178,8 +183,15 @@ fn read_state(content: Content) -> (State, Vec<Unserved>) {
             Err(reason) => unserved.push(Unserved { key, reason }),
         }
     }
-    let leases =
-        content.addresses.into_iter().filter_map(|(key, lease)| Some((record::parse_address_key(&key)?, lease)));
+    let mut leases = Vec::new();
+    for (key, stored) in content.addresses {
+        let host =
+            record::parse_address_key(&key).ok_or_else(|| "its key is not of the form namespace/host".to_owned());
+        match host.and_then(|host| Ok((host, stored?))) {
+            Ok(lease) => leases.push(lease),
+            Err(reason) => unserved.push(Unserved { key: format!("address {key}"), reason }),
+        }
+    }
     let state = State { snapshot, youngest: content.youngest, addresses: AddressBook::from_leases(leases) };
     (state, unserved)
 }

@@ -1,6 +1,6 @@
 //! What can go wrong with the store's file.
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
 /// Why the file could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,9 @@ pub enum DiskError {
         #[source]
         source: serde_json::Error,
     },
+    /// What is found after a failed write is neither the file before it nor the file after it.
+    #[error("the store's file is not the one that this process wrote; restart ferrod to go on from it")]
+    Replaced,
 }
 
 /// Why a store cannot be opened.
@@ -34,7 +37,16 @@ pub enum OpenError {
         path: PathBuf,
         /// Why not.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
+    },
+    /// The file of an empty store cannot be made.
+    #[error("cannot create the store {path}; check the data directory for free space and permissions")]
+    Create {
+        /// The store's file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
     },
     /// Another process has it open.
     #[error("the store {path} is in use by another process; stop that ferrod or name another data directory")]
@@ -76,10 +88,21 @@ pub enum OpenError {
     },
     /// The thread that writes could not be started.
     #[error("cannot start the store's thread")]
-    Thread(#[source] std::io::Error),
+    Thread(#[source] io::Error),
 }
 
 // === impl DiskError ===
+
+impl DiskError {
+    /// Whether the kernel may have given up pages that it had taken. A full disk is told before a page is taken.
+    pub(super) fn may_lose_pages(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        !matches!(&**error, redb::Error::Io(error) if matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+        ))
+    }
+}
 
 impl<E: Into<redb::Error>> From<E> for DiskError {
     fn from(error: E) -> Self {

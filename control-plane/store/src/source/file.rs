@@ -29,6 +29,7 @@ use self::{
     engine::{Engine, Haste},
     listen::{Inbox, Message, Stopper, listen},
     roots::{Roots, Watches},
+    track::Signal,
 };
 
 pub use self::status::{FileReport, FileStatus, Synced};
@@ -56,7 +57,9 @@ const QUIET: Duration = Duration::from_micros(300);
 /// What to read and how much of it.
 #[derive(Clone, Debug)]
 pub struct FileOptions {
-    /// Folders, with all below them, and single files.
+    /// Folders, with all below them, and single files. A root may be a link, or be reached through links; whoever
+    /// exchanges one of them is seen at once. Below a root, links to files are followed, links to folders and hidden names
+    /// are not.
     pub roots: Vec<PathBuf>,
     /// Bounds.
     pub limits: FileLimits,
@@ -96,6 +99,8 @@ pub struct FileSource {
     roots: Roots,
     watcher: RecommendedWatcher,
     watches: Watches,
+    /// When the watches last changed: of a writer that was seen before, the end may have been missed.
+    watched_since: Instant,
     inbox: Inbox,
     stopper: Stopper,
     rescan: Duration,
@@ -130,7 +135,8 @@ impl FileSource {
         let (sender, status) = watch::channel(FileStatus::default());
         let engine = Engine::new(store, roots.clone(), options.limits, sender);
         let watches = Watches::default();
-        Ok(Self { engine, roots, watcher, watches, inbox, stopper, rescan: options.rescan, status })
+        let watched_since = Instant::now();
+        Ok(Self { engine, roots, watcher, watches, watched_since, inbox, stopper, rescan: options.rescan, status })
     }
 
     /// What there is to tell about the files, and a wake-up for every change of it.
@@ -154,7 +160,7 @@ impl FileSource {
     }
 
     fn work(mut self) {
-        self.watches.update(&mut self.watcher, &self.roots);
+        self.watch(None);
         self.engine.scan(Haste::First, Instant::now());
         self.engine.pass(Instant::now());
         info!(revision = %self.engine.revision(), "read the policy files");
@@ -168,7 +174,7 @@ impl FileSource {
             }
             if now >= next_rescan {
                 next_rescan = now + self.rescan;
-                self.watches.update(&mut self.watcher, &self.roots);
+                self.watch(None);
                 self.engine.scan(Haste::Settle, now);
             }
             self.engine.pass(now);
@@ -201,18 +207,34 @@ impl FileSource {
     fn take(&mut self, message: Message, now: Instant) {
         match message {
             Message::File { path, signal, at } => {
-                if self.roots.is_root(&path) && self.watches.update(&mut self.watcher, &self.roots) {
+                let is_exchanged = matches!(signal, Signal::Created | Signal::MovedIn | Signal::Removed);
+                if self.roots.is_root(&path) && self.watch(is_exchanged.then_some(&path)) {
                     self.engine.folder(&path, now);
                 }
-                self.engine.signal(path, signal, at);
+                let is_old = signal == Signal::Written && at < self.watched_since;
+                self.engine.signal(path, if is_old { Signal::Created } else { signal }, at);
             }
             Message::Folder(path) => {
                 // A root that comes or goes needs its watch before it is walked.
-                self.watches.update(&mut self.watcher, &self.roots);
+                self.watch(Some(&path));
                 self.engine.folder(&path, now);
             }
             Message::Wake => {}
         }
+    }
+
+    /// Watches what is not watched yet, and anew what came, went or was exchanged. Returns whether anything changed.
+    fn watch(&mut self, exchanged: Option<&PathBuf>) -> bool {
+        if let Some(path) = exchanged {
+            self.watches.drop_watch(&mut self.watcher, path);
+        }
+        let changed = self.watches.update(&mut self.watcher, &self.roots);
+        if changed {
+            // What came before its place was watched.
+            self.watches.update(&mut self.watcher, &self.roots);
+            self.watched_since = Instant::now();
+        }
+        changed
     }
 }
 

@@ -99,6 +99,18 @@ fn an_object_that_cannot_be_read_spoils_only_itself() {
     assert_eq!(unserved, ["Unheard/shop/b", "VirtualService/shop/damaged"]);
 }
 
+#[test]
+fn an_address_that_cannot_be_read_spoils_only_itself() {
+    let mut tables = first_format();
+    tables["addresses"]["shop/damaged.example"] = json!({"address": "not an address"});
+    tables["addresses"]["no-slash"] = json!({"address": "240.240.1.4"});
+    let (folder, _) = build(&tables);
+    let store = Store::open(folder.path(), StoreOptions::default()).expect("opens");
+    assert_eq!((store.snapshot().len(), store.addresses().borrow().table().len()), (1, 2));
+    let unserved: Vec<&str> = store.unserved().iter().map(|unserved| unserved.key.as_str()).collect();
+    assert_eq!(unserved, ["address no-slash", "address shop/damaged.example"]);
+}
+
 /// What a next version might do: it calls the owner `source`.
 const NEXT: Format = Format { number: CURRENT.number + 1, steps: &[rename_owner] };
 
@@ -160,6 +172,15 @@ fn a_file_that_is_no_database_is_refused_with_its_path() {
     std::fs::write(folder.path().join("store.redb"), "apiVersion: v1\n".repeat(1_000)).expect("written");
     let refused = Store::open(folder.path(), StoreOptions::default()).expect_err("no database").to_string();
     assert!(refused.contains("store.redb"), "{refused}");
+}
+
+#[test]
+fn the_database_has_the_file_format_that_every_released_version_reads() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    drop(Store::open(folder.path(), StoreOptions::default()).expect("opens"));
+    let bytes = std::fs::read(folder.path().join("store.redb")).expect("readable");
+    // Of redb's two commit slots. The tests above build their stores with the redb of today, and would not see it change.
+    assert_eq!((bytes[64], bytes[192]), (3, 3), "a step of ours has to bring older files to redb's new format");
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ use super::{
     FileLimits,
     claims::Claims,
     load::{Ending, Loaded, Refusal, ending, half_written, load},
-    merge::merge,
+    merge::{merge, repeats},
     notes,
     roots::Roots,
     stamp::{Stamp, is_older_than},
@@ -147,8 +147,13 @@ impl Engine {
     /// A folder, or what may be one, appeared, vanished or was exchanged.
     pub(super) fn folder(&mut self, path: &Path, now: Instant) {
         match fs::symlink_metadata(path) {
-            Ok(metadata) if metadata.is_symlink() => self.scan(Haste::Exchanged, now),
+            // Whoever wrote below it before it had its present watch may have closed unseen.
+            Ok(metadata) if metadata.is_symlink() => {
+                self.tracker.forget_writers(path, now);
+                self.scan(Haste::Exchanged, now);
+            }
             Ok(metadata) if metadata.is_dir() => {
+                self.tracker.forget_writers(path, now);
                 self.scan(Haste::Settle, now);
                 // Its watch may have come later than its first files.
                 self.scan_again = Some(now + SETTLE);
@@ -160,7 +165,7 @@ impl Engine {
 
     /// Events were lost: whoever seemed to write may have closed.
     pub(super) fn lose_track(&mut self, now: Instant) {
-        self.tracker.forget_writers(now);
+        self.tracker.forget_writers(Path::new("/"), now);
         self.scan(Haste::Settle, now);
     }
 
@@ -219,7 +224,9 @@ impl Engine {
                 Ok(stamp) => self.tracker.settle(path, Some(stamp), now),
                 Err(_) => self.read(path, Arrival::Written, now),
             },
-            Look::Depart if fs::metadata(path).is_ok() => self.tracker.settle(path, None, now),
+            Look::Depart if fs::metadata(path).is_ok_and(|metadata| !metadata.is_dir()) => {
+                self.tracker.settle(path, None, now);
+            }
             // A root has to exist; what a lost one said stays in force, and the next scan tells.
             Look::Depart if self.roots.is_lost(path) => self.scan_again = Some(now),
             Look::Depart => self.forget(&name_of(path)),
@@ -253,7 +260,14 @@ impl Engine {
         if !can_be_cut || self.claims.of(name).is_empty() {
             return None;
         }
-        half_written(text, state.and_then(|state| state.ending).unwrap_or(Ending::PartLine))
+        half_written(text, state.and_then(|state| state.ending).unwrap_or_else(|| self.adopted_ending(name, text)))
+    }
+
+    /// How the version in force ended, which the store does not remember. A text without a last line break is taken to be
+    /// that version if it changes nothing, and else to be cut.
+    fn adopted_ending(&self, name: &Arc<str>, text: &str) -> Ending {
+        let is_cut = || !repeats(self.claims.of(name), &document::parse(name, text, &Limits::default()));
+        if ending(text) == Ending::WholeLine || is_cut() { Ending::WholeLine } else { Ending::PartLine }
     }
 
     fn refuse(&mut self, name: &Arc<str>, stamp: Option<Stamp>, refusal: &Refusal) {

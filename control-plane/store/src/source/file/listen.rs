@@ -125,6 +125,7 @@ impl What {
             // By a rename or a removal, a name without a known ending can be a folder or a link to one; hidden links too,
             // as mounted configuration is exchanged by renaming such a link.
             Self::Signal(Signal::MovedIn | Signal::Removed) => Some(Message::Folder(path)),
+            Self::Signal(Signal::Created) if path.is_symlink() => Some(Message::Folder(path)),
             Self::Signal(_) => None,
         }
     }

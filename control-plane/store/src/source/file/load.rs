@@ -16,7 +16,7 @@ mod tests;
 pub(super) enum Loaded {
     /// Its text.
     Text(String),
-    /// It is not there.
+    /// It is not there, or a folder is in its place.
     Absent,
     /// It changed while it was read: look again later.
     Unstable,
@@ -71,6 +71,9 @@ fn try_load(path: &Path, limit: u64) -> io::Result<(Stamp, Loaded)> {
     // Before opening: to open a pipe would wait for its writer.
     let metadata = fs::metadata(path)?;
     let stamp = Stamp::of(&metadata);
+    if metadata.is_dir() {
+        return Ok((stamp, Loaded::Absent));
+    }
     if !metadata.is_file() {
         return Ok((stamp, Loaded::Refused(Refusal::NotAFile)));
     }

@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use ferro_model::{diagnostic::Diagnostic, document::Parsed, object::ObjectKey};
+use ferro_model::{
+    diagnostic::Diagnostic,
+    document::Parsed,
+    object::{Object, ObjectKey},
+};
 
 use super::{claims::Document, notes};
 
@@ -45,6 +49,16 @@ pub(super) fn merge(file: &Arc<str>, in_force: &[Document], parsed: Parsed) -> M
     }
     merged.documents.extend(kept);
     merged
+}
+
+/// Whether a text says all that is in force, and ends with a document of it.
+pub(super) fn repeats(in_force: &[Document], parsed: &Parsed) -> bool {
+    let says = |document: &Document, object: &Object| {
+        document.object.key == object.key && document.object.source_text == object.source_text
+    };
+    let is_said = |document: &Document| parsed.objects.iter().any(|(object, _)| says(document, object));
+    let is_in_force = |object: &Object| in_force.iter().any(|document| says(document, object));
+    in_force.iter().all(is_said) && parsed.objects.last().is_some_and(|(object, _)| is_in_force(object))
 }
 
 fn keys(documents: &[Document]) -> BTreeSet<&ObjectKey> {

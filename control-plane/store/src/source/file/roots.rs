@@ -15,19 +15,21 @@ use super::walk::is_policy_file;
 #[cfg(test)]
 mod tests;
 
+/// Links on the way to one root at most, as for the kernel; more are a circle.
+const MAX_LINKS: usize = 40;
+
 /// The roots as absolute paths.
 #[derive(Clone, Debug)]
 pub(super) struct Roots(Vec<PathBuf>);
 
-/// What is watched for which root.
+/// What is watched.
 #[derive(Debug, Default)]
 pub(super) struct Watches {
-    by_root: BTreeMap<PathBuf, Watched>,
+    by_path: BTreeMap<PathBuf, Watched>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Watched {
-    path: PathBuf,
     mode: RecursiveMode,
     /// Of the folder under the watch: one that was replaced has to be watched anew.
     device: u64,
@@ -83,39 +85,82 @@ impl Watches {
     /// Watches what is not watched yet: roots that appeared or were replaced. Returns whether anything changed, so that
     /// what happened before the watch is looked at.
     pub(super) fn update(&mut self, watcher: &mut RecommendedWatcher, roots: &Roots) -> bool {
+        let wanted = wanted_watches(roots);
+        self.by_path.retain(|path, watched| {
+            let is_wanted = wanted.get(path) == Some(watched);
+            if !is_wanted {
+                // It fails when the folder is gone, and the watch with it.
+                let _ = watcher.unwatch(path);
+            }
+            is_wanted
+        });
         let mut changed = false;
-        for root in roots.iter() {
-            let wanted = wanted_watch(root);
-            if self.by_root.get(root) == wanted.as_ref() {
+        for (path, watched) in wanted {
+            if self.by_path.contains_key(&path) {
                 continue;
             }
-            if let Some(old) = self.by_root.remove(root)
-                && !self.by_root.values().any(|other| other.path == old.path)
-            {
-                // It fails when the folder is gone, and the watch with it.
-                let _ = watcher.unwatch(&old.path);
-            }
-            let Some(wanted) = wanted else { continue };
-            match watcher.watch(&wanted.path, wanted.mode) {
+            // With a slash at its end, as else the watcher skips a root that is a link.
+            match watcher.watch(&path.join(""), watched.mode) {
                 Ok(()) => {
-                    self.by_root.insert(root.to_owned(), wanted);
+                    self.by_path.insert(path, watched);
                     changed = true;
                 }
                 Err(error) => {
-                    warn!(path = %wanted.path.display(), %error, "cannot watch; changes are seen by the periodic look only");
+                    warn!(path = %path.display(), %error, "cannot watch; changes are seen by the periodic look only");
                 }
             }
         }
         changed
     }
+
+    /// Lets the next update watch `path` anew: it came, went or was exchanged, and its watch went with it.
+    pub(super) fn drop_watch(&mut self, watcher: &mut RecommendedWatcher, path: &Path) {
+        if self.by_path.remove(path).is_some() {
+            // It fails when the watch is gone already.
+            let _ = watcher.unwatch(path);
+        }
+    }
 }
 
 /// A folder is watched with all below it. A file is watched through its folder, because a watch of the file itself would
-/// stay with the old file when another is renamed over it. So is a root that is not there yet.
-fn wanted_watch(root: &Path) -> Option<Watched> {
-    let is_folder = fs::metadata(root).is_ok_and(|metadata| metadata.is_dir());
-    let (path, mode) =
-        if is_folder { (root, RecursiveMode::Recursive) } else { (root.parent()?, RecursiveMode::NonRecursive) };
-    let metadata = fs::metadata(path).ok()?;
-    Some(Watched { path: path.to_owned(), mode, device: metadata.dev(), inode: metadata.ino() })
+/// stay with the old file when another is renamed over it. So is every link that leads to a root, as mounted configuration
+/// and checked out revisions are exchanged by such a link, and what is missing on the way to one.
+fn wanted_watches(roots: &Roots) -> BTreeMap<PathBuf, Watched> {
+    let (folders, others): (Vec<&Path>, Vec<&Path>) = roots.iter().partition(|root| root.is_dir());
+    let turns: Vec<PathBuf> = roots.iter().flat_map(turns_to).collect();
+    let places = turns.iter().map(PathBuf::as_path).chain(others).filter_map(Path::parent);
+    let places = places.filter(|place| !folders.iter().any(|folder| place.starts_with(folder)));
+    let recursive = folders.iter().map(|folder| (*folder, RecursiveMode::Recursive));
+    let wanted = places.map(|place| (place, RecursiveMode::NonRecursive)).chain(recursive);
+    wanted.filter_map(|(path, mode)| Some((path.to_owned(), Watched::of(path, mode)?))).collect()
+}
+
+/// The symbolic links that are followed on the way to `path`, which is absolute, and where the way ends early.
+fn turns_to(path: &Path) -> Vec<PathBuf> {
+    let parts = |path: &Path| path.components().rev().map(|part| part.as_os_str().to_owned()).collect::<Vec<_>>();
+    let (mut turns, mut place, mut rest) = (Vec::new(), PathBuf::new(), parts(path));
+    while let Some(part) = rest.pop() {
+        match part.as_encoded_bytes() {
+            b"." => {}
+            b".." => drop(place.pop()),
+            _ => place.push(part),
+        }
+        if fs::symlink_metadata(&place).is_ok_and(|metadata| !metadata.is_symlink()) {
+            continue;
+        }
+        turns.push(place.clone());
+        let Some(target) = fs::read_link(&place).ok().filter(|_| turns.len() < MAX_LINKS) else { break };
+        place.pop();
+        rest.extend(parts(&target));
+    }
+    turns
+}
+
+// === impl Watched ===
+
+impl Watched {
+    fn of(path: &Path, mode: RecursiveMode) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        Some(Self { mode, device: metadata.dev(), inode: metadata.ino() })
+    }
 }

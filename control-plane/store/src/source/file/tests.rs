@@ -1,9 +1,9 @@
 //! The source over real files and the kernel's real events.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, Permissions},
     io::Write,
-    os::unix::fs::symlink,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -18,6 +18,8 @@ use crate::{
     owner::Owner,
     testing::{apply, delete, key, object, text, transaction},
 };
+
+mod links;
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -237,6 +239,40 @@ async fn a_file_whose_writer_was_killed_in_a_line_keeps_its_last_version() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_was_cut_in_a_line_before_a_restart_keeps_its_last_version() {
+    let whole = two(&text("x", 1), &text("y", 1));
+    let longer = format!("{whole}---\n{}", text("z", 1));
+    for cut in [&whole[..whole.len() - 60], &whole[..whole.len() - 2], &longer[..longer.len() - 2]] {
+        let mut world = World::with(&[("a.yaml", &whole)]).await;
+        world.write("a.yaml", cut);
+        world.expect_told("file-half-written").await;
+        world.stop().await;
+        world.start().await;
+        world.expect_told("file-half-written").await;
+        assert_eq!((world.weights(), world.snapshot().revision()), (vec!["x=1".into(), "y=1".into()], Revision(1)));
+        world.write("a.yaml", &text("x", 2));
+        world.expect(&["x=2"]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_never_ends_its_last_line_is_taken_over_a_restart_and_changed_after_it() {
+    let list =
+        |weight| format!("kind: List\napiVersion: v1\nitems:\n- {}", text("x", weight).trim().replace('\n', "\n  "));
+    for text_of in [&|weight| two(&text("y", 1), text("x", weight).trim()), &list as &dyn Fn(u32) -> String] {
+        let mut world = World::with(&[("a.yaml", &text_of(1))]).await;
+        let before = world.snapshot();
+        world.stop().await;
+        world.start().await;
+        assert_eq!((world.told(), world.snapshot().revision()), (String::new(), before.revision()));
+        world.write("a.yaml", &text_of(2));
+        let mut snapshots = world.running().store.watch();
+        let changed = snapshots.wait_for(|snapshot| snapshot.revision() == before.revision().next());
+        timeout(PATIENCE, changed).await.expect("in time").expect("open");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broken_document_keeps_its_last_good_version_and_its_neighbours_go_on() {
     let world = World::with(&[("a.yaml", &two(&text("x", 1), &text("y", 1)))]).await;
     world.replace("a.yaml", &two(&text("x", 2).replace("hosts: [", "hosts: 5 #["), &text("y", 2)));
@@ -295,6 +331,51 @@ async fn a_renamed_file_hands_its_objects_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_whose_folder_is_renamed_while_it_is_written_follows_the_folder() {
+    let world = World::with(&[("aa/x.yaml", &text("x", 1))]).await;
+    let mut file = OpenOptions::new().append(true).open(world.path("aa/x.yaml")).expect("opened");
+    file.write_all(b"# more\n").expect("written");
+    tokio::time::sleep(CALM).await;
+    fs::rename(world.path("aa"), world.path("zz")).expect("renamed");
+    drop(file);
+    world.status_where(|status| status.files.keys().all(|path| path.ends_with("zz/x.yaml"))).await;
+    world.write("zz/x.yaml", &text("x", 2));
+    let snapshot = world.expect(&["x=2"]).await;
+    let owner = snapshot.get(&key("x")).expect("it is there").owner.clone();
+    assert_eq!(owner, Owner::File(world.path("zz/x.yaml").to_string_lossy().into()));
+    world.status_where(|status| status.diagnostics().next().is_none()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_whose_folder_is_renamed_and_back_while_it_is_written_is_read() {
+    let world = World::with(&[("aa/x.yaml", &text("x", 1))]).await;
+    let mut file = File::create(world.path("aa/x.yaml")).expect("opened");
+    file.write_all(text("x", 2).as_bytes()).expect("written");
+    tokio::time::sleep(CALM).await;
+    fs::rename(world.path("aa"), world.path("zz")).expect("renamed");
+    drop(file);
+    fs::rename(world.path("zz"), world.path("aa")).expect("renamed");
+    world.expect(&["x=2"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_becomes_a_folder_is_gone() {
+    let world = World::with(&[("a.yaml", &text("x", 1))]).await;
+    fs::remove_file(world.path("a.yaml")).expect("removed");
+    world.write("a.yaml/b.yaml", &text("y", 1));
+    world.expect(&["y=1"]).await;
+    world.status_where(|status| status.diagnostics().next().is_none()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_root_whose_mode_changes_is_not_taken_for_a_file() {
+    let world = World::with(&[("a.yaml", &text("x", 1))]).await;
+    fs::set_permissions(world.policies.path(), Permissions::from_mode(0o755)).expect("changed");
+    world.expect_unchanged(Revision(1)).await;
+    assert_eq!(world.told(), "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn new_folders_are_followed() {
     let world = World::with(&[("a.yaml", &text("x", 1))]).await;
     world.write("new/deep/b.yaml", &text("y", 1));
@@ -305,20 +386,6 @@ async fn new_folders_are_followed() {
     fs::write(outside.path().join("c.yaml"), text("z", 1)).expect("written");
     fs::rename(outside.path(), world.path("moved")).expect("renamed");
     world.expect(&["x=1", "y=2", "z=1"]).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mounted_configuration_that_is_exchanged_by_a_link_is_followed() {
-    let mut world = World::new();
-    world.write("..one/a.yaml", &text("x", 1));
-    world.write("..two/a.yaml", &text("x", 2));
-    symlink("..one", world.path("..data")).expect("linked");
-    symlink("..data/a.yaml", world.path("a.yaml")).expect("linked");
-    world.start().await;
-    assert_eq!(world.weights(), ["x=1"]);
-    symlink("..two", world.path("..tmp")).expect("linked");
-    fs::rename(world.path("..tmp"), world.path("..data")).expect("renamed");
-    world.expect(&["x=2"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,9 +6,11 @@
 //!   any ── renamed to here ─────────────────────────────────► Ready
 //!   any ── created ──► Settling ── unchanged for SETTLE ────► read
 //!   any ── removed ──► Departing ── still absent after GRACE ► gone
+//!   Writing ── absent ──► Departing
 //! ```
 //! A file that is written in place is read when its writer closes it, never before: a writer that is stopped half way
-//! keeps the file in `Writing` for as long as it takes. A file whose removal was seen stays in force for a moment, because
+//! keeps the file in `Writing` for as long as it takes, unless the file is gone: a folder that was renamed took the writer
+//! with it, and nobody will tell when he closes. A file whose removal was seen stays in force for a moment, because
 //! many tools replace a file by unlinking and creating it.
 
 use std::{
@@ -124,15 +126,19 @@ impl Tracker {
         self.phases.entry(path.to_owned()).or_insert(Phase::Ready(arrival));
     }
 
-    /// Checks with the next looks whether `path` is gone for good, unless something is known about it already.
+    /// Checks with the next looks whether `path`, which is absent, is gone for good, unless its next look is due anyway.
     pub(super) fn depart(&mut self, path: &Path, now: Instant) {
-        self.phases.entry(path.to_owned()).or_insert(Phase::Departing { due: now + GRACE });
+        let phase = self.phases.entry(path.to_owned()).or_insert(Phase::Departing { due: now + GRACE });
+        if let Phase::Writing { .. } = phase {
+            *phase = Phase::Departing { due: now + GRACE };
+        }
     }
 
-    /// Forgets who writes: signals were lost, so a close may have been among them. Such files settle instead.
-    pub(super) fn forget_writers(&mut self, now: Instant) {
-        for phase in self.phases.values_mut() {
-            if let Phase::Writing { .. } = phase {
+    /// Forgets who writes below `folder`: signals were lost, so a close may have been among them. Such files settle
+    /// instead.
+    pub(super) fn forget_writers(&mut self, folder: &Path, now: Instant) {
+        for (path, phase) in &mut self.phases {
+            if matches!(phase, Phase::Writing { .. }) && path.starts_with(folder) {
                 *phase = Phase::Settling { due: now + SETTLE, stamp: None };
             }
         }

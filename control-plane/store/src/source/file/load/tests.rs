@@ -34,6 +34,7 @@ fn what_is_no_text_file_is_refused_and_never_waited_for() {
     fs::write(&binary, b"ab\xff").expect("written");
     assert_eq!(load(&binary, 10).1, Loaded::Refused(Refusal::NotUtf8 { offset: 2 }));
     assert_eq!(load(&folder.path().join("absent.yaml"), 10), (None, Loaded::Absent));
+    assert_eq!(load(folder.path(), 10).1, Loaded::Absent);
 }
 
 #[test]

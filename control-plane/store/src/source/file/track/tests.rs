@@ -85,14 +85,22 @@ fn what_the_kernel_says_comes_before_what_a_walk_saw() {
     let mut world = World::after(&[Signal::Written]);
     world.tracker.settle(Path::new(PATH), None, world.now);
     world.tracker.ready(Path::new(PATH), Arrival::Renamed);
-    world.tracker.depart(Path::new(PATH), world.now);
     assert_eq!(world.looks(SETTLE * 2), []);
+}
+
+#[test]
+fn a_file_that_vanished_while_it_was_written_departs() {
+    let mut world = World::after(&[Signal::Written]);
+    world.tracker.depart(Path::new(PATH), world.now);
+    assert_eq!(world.looks(GRACE), [Look::Depart]);
 }
 
 #[test]
 fn after_lost_signals_a_written_file_settles() {
     let mut world = World::after(&[Signal::Written]);
-    world.tracker.forget_writers(world.now);
+    world.tracker.forget_writers(Path::new("/other"), world.now);
+    assert_eq!(world.looks(SETTLE), []);
+    world.tracker.forget_writers(Path::new("/mesh"), world.now);
     assert_eq!(world.looks(SETTLE), [Look::ReadIfStill(None)]);
 }
 
