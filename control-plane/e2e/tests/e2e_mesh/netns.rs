@@ -149,6 +149,29 @@ fn a_namespace_that_was_never_finished_is_made_anew_with_the_processes_in_it() {
     eventually("traffic is captured", || version(&mesh, "http://product:8080/who").as_deref() == Some("v1"));
 }
 
+#[test]
+fn without_iptables_there_is_no_namespace_that_captures_nothing() {
+    if !possible("without_iptables_there_is_no_namespace_that_captures_nothing") {
+        return;
+    }
+    let mut mesh = Blueprint::new(Mode::Netns).workload("user", "v1").up();
+    mesh.bring_down(&[]);
+    let ip = ["/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip"].map(Path::new).into_iter().find(|path| path.exists());
+    let path = mesh.folder().join("bin");
+    fs::create_dir(&path).unwrap();
+    std::os::unix::fs::symlink(ip.unwrap(), path.join("ip")).unwrap();
+
+    let (file, range) = (mesh.folder().join("mesh.yaml"), mesh.range());
+    let mut up = mesh.ferroctl();
+    up.env("PATH", &path).args(["local", "up", "--mode", "netns", "--range", &range, "-f"]).arg(file);
+    let output = up.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("iptables-restore"), "{said}");
+    assert!(!Path::new("/run/netns").join(mesh.workload("user-v1").netns.unwrap()).exists(), "{said}");
+    mesh.bring_up();
+    eventually("traffic is captured", || version(&mesh, "http://user:8080/who").as_deref() == Some("v1"));
+}
+
 /// A resolver that knows one address for every name.
 fn resolve_all(address: IpAddr, at: &str) {
     let IpAddr::V4(address) = address else { panic!("{address}") };
