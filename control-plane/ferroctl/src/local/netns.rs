@@ -34,7 +34,8 @@ pub(crate) fn check(layout: &Layout, recorded: bool) -> Result<()> {
         "--mode netns makes network namespaces and needs root; without it use --mode loopback"
     );
     let network = layout.network();
-    if !recorded && !(left_of(&network).is_empty() && links_of(&network).is_empty()) {
+    let nothing_left = left_of(&network).is_empty() && links_of(&network).is_empty();
+    if !recorded && !nothing_left {
         bail!(
             "network namespaces of this mesh are left and nothing is recorded of them: `ferroctl local down --force` removes them"
         );

@@ -1,6 +1,5 @@
 //! Starts what a mesh file asks for and is not running yet, and says "ready" only after traffic has passed.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -47,15 +46,12 @@ pub(crate) fn up(file: &Path, wish: Wish) -> Result<(PathBuf, State)> {
 
 /// The record of an earlier `up`, or a new one.
 fn resume(earlier: Option<State>, file: &Path, layout: &Layout, plan: &Plan) -> Result<State> {
-    let processes = match earlier {
-        Some(state) if (state.mode, state.range) != (layout.mode, layout.range) => {
-            let left = state.mode == Mode::Netns || state.any_alive();
-            ensure!(!left, "this mesh runs in another mode or address range: `ferroctl local down` it first");
-            BTreeMap::new()
-        }
-        Some(state) => state.processes,
-        None => BTreeMap::new(),
-    };
+    if let Some(state) = &earlier {
+        let same = (state.mode, state.range) == (layout.mode, layout.range);
+        let left = state.mode == Mode::Netns || state.any_alive();
+        ensure!(same || !left, "this mesh runs in another mode or address range: `ferroctl local down` it first");
+    }
+    let processes = earlier.map(|state| state.processes).unwrap_or_default();
     let members = plan.members.iter().map(record).collect();
     let mesh_file = std::path::absolute(file)?;
     Ok(State { mesh_file, mode: layout.mode, range: layout.range, server: plan.server.clone(), processes, members })
