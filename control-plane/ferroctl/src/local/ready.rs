@@ -15,7 +15,7 @@ use super::state::State;
 use crate::client::Client;
 
 /// An Envoy that has nobody behind it closes a connection within this time.
-const STAYS_OPEN: Duration = Duration::from_millis(300);
+const STAYS_OPEN: Duration = Duration::from_secs(1);
 
 /// Waits for the processes of a mesh; every wait ends at once when one that it needs has died.
 pub(crate) struct Ready<'a> {
@@ -131,7 +131,13 @@ fn somebody(answer: &Answer) -> Result<()> {
 fn stays_open(address: SocketAddr) -> Result<()> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
     stream.set_read_timeout(Some(STAYS_OPEN))?;
-    match stream.read(&mut [0]) {
+    let read = loop {
+        match stream.read(&mut [0]) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            read => break read,
+        }
+    };
+    match read {
         Ok(0) => bail!("{address} closes connections at once"),
         Ok(_) => Ok(()),
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(()),

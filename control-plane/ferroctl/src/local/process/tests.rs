@@ -61,7 +61,7 @@ fn children_end_with_their_application() {
 
 #[test]
 fn children_that_a_dead_application_left_behind_are_ended_too() {
-    let record = start(&running(&["sh", "-c", "sleep 60 & exit"]), &log()).unwrap();
+    let record = start(&running(&["sh", "-c", "sleep 60 & sleep 0.1"]), &log()).unwrap();
     while record.alive() {
         std::thread::sleep(Duration::from_millis(5));
     }
