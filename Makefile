@@ -13,24 +13,28 @@ PROFILE ?= release
 OUT   := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 BINS  := ferrod ferro-agent ferroctl ferro-shop
 CARGO ?= cargo
+# Where rustup puts cargo, for the run that has just installed it.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-.PHONY: build run test corpus bench lint prepare clean
+.PHONY: build run test corpus bench lint prepare clean FORCE
 
 build: prepare $(DIST)/envoy $(DIST)/ferro_filters.wasm
 	$(CARGO) build --profile $(PROFILE) --locked $(addprefix -p ,$(BINS))
-	@for bin in $(BINS); do install -m 755 $(OUT)/$$bin $(DIST)/$$bin; done
+	@for bin in $(BINS); do install -C -m 755 $(OUT)/$$bin $(DIST)/$$bin; done
 	@ls -l $(DIST)
 
 prepare:
 	@.ci/prepare
 
-$(DIST)/envoy: .ci/envoy
+# These know better than file times whether there is anything to do. Files that stay the same are not touched (install -C):
+# `ferroctl local up` starts anew what was built anew.
+$(DIST)/envoy: FORCE
 	@.ci/envoy $@
 
-$(DIST)/ferro_filters.wasm: $(shell find wasm-filters -name '*.rs' -o -name Cargo.toml)
+$(DIST)/ferro_filters.wasm: FORCE
 	@mkdir -p $(DIST)
 	$(CARGO) build --locked --profile wasm --target wasm32-unknown-unknown -p ferro-filters
-	@install -m 644 target/wasm32-unknown-unknown/wasm/ferro_filters.wasm $@
+	@install -C -m 644 target/wasm32-unknown-unknown/wasm/ferro_filters.wasm $@
 
 run: build
 	$(DIST)/ferroctl local tour -f $(MESH) --mode $(MODE) $(if $(ONCE),--once)

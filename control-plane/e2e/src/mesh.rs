@@ -80,7 +80,7 @@ impl Mesh {
 
     /// `ferroctl local up`: starts what does not run.
     pub fn bring_up(&mut self) -> Ctl {
-        let range = self.lease.range().to_string();
+        let range = self.range();
         let mode = match self.mode {
             Mode::Loopback => "loopback",
             Mode::Netns => "netns",
@@ -92,6 +92,11 @@ impl Mesh {
         }
         assert!(up.ok, "the mesh does not come up: {up:?}");
         up
+    }
+
+    /// The second octet of its addresses.
+    pub fn range(&self) -> String {
+        self.lease.range().to_string()
     }
 
     /// `ferroctl local down`, with more arguments.
@@ -196,12 +201,17 @@ impl Mesh {
 impl Mesh {
     /// Runs ferroctl against this mesh.
     pub fn ctl(&self, arguments: &[&str]) -> Ctl {
-        let output = self.command(&dist::folder().join("ferroctl")).args(arguments).output().expect("ferroctl runs");
+        let output = self.ferroctl().args(arguments).output().expect("ferroctl runs");
         Ctl {
             ok: output.status.success(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
+    }
+
+    /// A ferroctl that knows where this mesh keeps its state.
+    pub fn ferroctl(&self) -> Command {
+        self.command(&dist::folder().join("ferroctl"))
     }
 
     /// Runs ferroctl and expects it to go well; its output.
@@ -396,8 +406,7 @@ impl Drop for Mesh {
         while alive() && start.elapsed() < crate::PATIENCE {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
-        if self.mode == Mode::Netns {
-            self.bring_down(&["--force"]);
-        }
+        // Namespaces and links, and what a test had ferroctl start by itself.
+        self.bring_down(&["--force"]);
     }
 }

@@ -1,25 +1,30 @@
 //! `ferroctl local`: a whole mesh as processes of this machine.
 
 mod down;
-mod groups;
 mod interrupt;
 mod mesh_file;
 mod netns;
 pub(crate) mod plan;
+mod policies;
 mod process;
+mod procfs;
+mod ready;
 pub(crate) mod request;
+mod resolver;
 pub(crate) mod state;
 mod status;
 mod tour;
 mod up;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use mesh_file::MeshFile;
 use plan::Mode;
+use up::Wish;
 
 use crate::output::Format;
 
@@ -37,7 +42,7 @@ enum Verb {
     Down {
         #[command(flatten)]
         mesh: Mesh,
-        /// After a crash: also remove namespaces, links and rules nobody recorded
+        /// Without a record, as after a crash: find this mesh's processes, namespaces and links by its name
         #[arg(long)]
         force: bool,
     },
@@ -75,34 +80,46 @@ pub(crate) struct Start {
     /// The second octet of every address, so that several meshes run side by side
     #[arg(long, default_value_t = 77)]
     range: u8,
+    /// Give up on a process or a sidecar that is not ready after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    timeout: u64,
 }
 
 impl Mesh {
     fn folder(&self) -> Result<PathBuf> {
-        Ok(state::root().join(MeshFile::load(&self.file)?.name()))
+        Ok(MeshFile::load(&self.file)?.state_folder())
+    }
+}
+
+impl Start {
+    fn wish(&self) -> Wish {
+        Wish { mode: self.mode, range: self.range, within: Duration::from_secs(self.timeout) }
     }
 }
 
 pub(crate) fn run(arguments: Arguments, format: Format) -> Result<()> {
     match arguments.verb {
-        Verb::Up(start) => up::up(&start.mesh.file, start.mode, [127, start.range])
-            .and_then(|(folder, state)| status::print(&folder, &state)),
+        Verb::Up(start) => {
+            let (folder, state) = up::up(&start.mesh.file, start.wish())?;
+            status::print(&folder, &state, format)
+        }
         Verb::Down { mesh, force } => down::down(&mesh.folder()?, force),
-        Verb::Status(mesh) => status(&mesh.folder()?),
+        Verb::Status(mesh) => status(&mesh.folder()?, format),
         Verb::Tour { start, once } => {
             let ending = if once { tour::Ending::Once } else { tour::Ending::LiveView };
-            tour::run(&start.mesh.file, start.mode, [127, start.range], ending, format)
+            tour::run(&start.mesh.file, start.wish(), ending, format)
         }
-        Verb::Request { method, url } => request::send(method, &url).map(|body| print!("{body}")),
+        Verb::Request { method, url } => {
+            let answer = request::exchange(request::Way::Direct, method, &url)?;
+            println!("{}", serde_json::to_string(&answer)?);
+            Ok(())
+        }
     }
 }
 
-fn status(folder: &Path) -> Result<()> {
+fn status(folder: &Path, format: Format) -> Result<()> {
     match state::State::load(folder)? {
-        Some(state) => status::print(folder, &state),
-        None => {
-            println!("not running; `ferroctl local up -f mesh.yaml` starts it");
-            Ok(())
-        }
+        Some(state) => status::print(folder, &state, format),
+        None => status::print_nothing(format),
     }
 }

@@ -5,6 +5,7 @@ mod gateway;
 mod life;
 mod netns;
 mod outage;
+mod readme;
 mod refusal;
 mod registration;
 mod verbs;

@@ -91,9 +91,9 @@ impl MeshFile {
         Ok(file)
     }
 
-    /// The name of the mesh: it names its state folder.
-    pub(crate) fn name(&self) -> &str {
-        &self.metadata.name
+    /// Where the state of the mesh is kept: a mesh is known by its name.
+    pub(crate) fn state_folder(&self) -> PathBuf {
+        super::state::root().join(&self.metadata.name)
     }
 
     /// Absolute paths of the policies.

@@ -1,10 +1,10 @@
 //! What runs: the record of a local mesh, kept in its state folder so that later commands find it.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
 use super::plan::Mode;
@@ -37,7 +37,27 @@ pub(crate) struct MemberRecord {
 pub(crate) fn root() -> PathBuf {
     let home = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
     let home = home.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state")));
-    home.unwrap_or_else(|| PathBuf::from("/var/tmp")).join("ferromesh")
+    let root = home.unwrap_or_else(|| PathBuf::from("/var/tmp")).join("ferromesh");
+    // A mesh's network is named after its folder, wherever a command is typed.
+    std::path::absolute(&root).unwrap_or(root)
+}
+
+/// The right to start and stop processes of the mesh in `folder`, until it is dropped.
+///
+/// # Errors
+/// Another command has it.
+pub(crate) fn lock(folder: &Path) -> Result<File> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot write {}", folder.display()))?;
+    let path = folder.join("lock");
+    let lock = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(anyhow!(
+            "another `ferroctl local up` or `down` works on this mesh right now (it holds {}): wait for it, or end it",
+            path.display()
+        )),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+    }
 }
 
 fn file(folder: &Path) -> PathBuf {
@@ -77,10 +97,14 @@ impl State {
     pub(crate) fn only_running() -> Option<(PathBuf, Self)> {
         let folders = fs::read_dir(root()).ok()?.flatten().map(|entry| entry.path());
         let recorded = folders.filter_map(|folder| Some((folder.clone(), Self::load(&folder).ok()??)));
-        let (running, dead): (Vec<_>, Vec<_>) =
-            recorded.partition(|(_, state)| state.processes.values().any(Record::alive));
+        let (running, dead): (Vec<_>, Vec<_>) = recorded.partition(|(_, state)| state.any_alive());
         let mut candidates = if running.is_empty() { dead } else { running };
         if candidates.len() == 1 { candidates.pop() } else { None }
+    }
+
+    /// Whether any of its processes runs.
+    pub(crate) fn any_alive(&self) -> bool {
+        self.processes.values().any(Record::alive)
     }
 
     /// Whether its control plane runs.
@@ -101,3 +125,6 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

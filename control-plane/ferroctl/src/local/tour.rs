@@ -8,12 +8,14 @@ mod view;
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use ferro_api::Figure;
 
-use super::plan::Mode;
-use super::{down, up};
-use crate::output::Format;
+use super::mesh_file::MeshFile;
+use super::state::State;
+use super::up::Wish;
+use super::{down, interrupt, up};
+use crate::output::{self, Format};
 use scene::Scene;
 
 /// How the tour ends.
@@ -25,17 +27,21 @@ pub(crate) enum Ending {
     LiveView,
 }
 
-/// Brings the mesh up, walks the tour and stops it again.
+/// Brings the mesh up, walks the tour and stops it again, however the tour ends.
 ///
 /// # Errors
-/// A figure does not fit its policy, or a step could not be taken at all.
-pub(crate) fn run(file: &Path, mode: Mode, range: [u8; 2], ending: Ending, format: Format) -> Result<()> {
-    eprintln!("starting {} ({mode:?} mode)", file.display());
-    let (folder, state) = up::up(file, mode, range)?;
-    let walked = walk(Scene::new(file, folder.clone(), state)?, ending, format);
-    let stopped = down::down(&folder, false);
+/// The mesh runs already, a figure does not fit its policy, or a step could not be taken at all.
+pub(crate) fn run(file: &Path, wish: Wish, ending: Ending, format: Format) -> Result<()> {
+    let folder = MeshFile::load(file)?.state_folder();
+    let runs = State::load(&folder)?.is_some_and(|state| state.any_alive());
+    ensure!(!runs, "this mesh runs already, and the tour would change its policies: `ferroctl local down` it first");
+    interrupt::watch()?;
+    eprintln!("starting {} ({:?} mode)", file.display(), wish.mode);
+    let walked = {
+        let _ended = Ended(&folder);
+        start_and_walk(file, wish, ending, format)
+    };
     let figures = walked?;
-    stopped?;
     let short = figures.iter().filter(|figure| !figure.ok).count();
     if short > 0 {
         bail!("{short} of {} figures do not fit their policy", figures.len());
@@ -43,11 +49,31 @@ pub(crate) fn run(file: &Path, mode: Mode, range: [u8; 2], ending: Ending, forma
     Ok(())
 }
 
-fn walk(mut scene: Scene, ending: Ending, format: Format) -> Result<Vec<Figure>> {
-    if ending == Ending::LiveView {
-        view::run(&scene)?;
-        return Ok(Vec::new());
+/// Ends the mesh when dropped.
+struct Ended<'a>(&'a Path);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = down::down(self.0, true) {
+            eprintln!("error: the mesh is not stopped: {error:#}");
+        }
     }
+}
+
+fn start_and_walk(file: &Path, wish: Wish, ending: Ending, format: Format) -> Result<Vec<Figure>> {
+    let (folder, state) = up::up(file, wish)?;
+    let mut scene = Scene::new(file, folder, state)?;
+    if ending == Ending::LiveView {
+        return view::run(&scene).map(|()| Vec::new());
+    }
+    let figures = walk(&mut scene, format)?;
+    if format != Format::Table {
+        output::print(format, &figures, &[], Vec::new())?;
+    }
+    Ok(figures)
+}
+
+fn walk(scene: &mut Scene, format: Format) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     let mut note = |made: Vec<Figure>| {
         for figure in made {
@@ -58,14 +84,12 @@ fn walk(mut scene: Scene, ending: Ending, format: Format) -> Result<Vec<Figure>>
         }
     };
     for step in steps::STEPS {
-        note(step(&scene)?);
+        interrupt::check()?;
+        note(step(scene)?);
     }
-    note(endurance::weights_change_under_load(&scene)?);
-    note(endurance::long_lived_exchanges(&scene)?);
-    note(endurance::control_plane_dies(&mut scene)?);
-    note(endurance::memory(&scene)?);
-    if format == Format::Json {
-        println!("{}", serde_json::to_string_pretty(&figures)?);
-    }
+    note(endurance::weights_change_under_load(scene)?);
+    note(endurance::long_lived_exchanges(scene)?);
+    note(endurance::control_plane_dies(scene)?);
+    note(endurance::memory(scene)?);
     Ok(figures)
 }

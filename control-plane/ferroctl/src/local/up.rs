@@ -1,56 +1,63 @@
 //! Starts what a mesh file asks for and is not running yet, and says "ready" only after traffic has passed.
 
-use std::collections::BTreeMap;
 use std::fs;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::plan::{Layout, Member, Mode, Plan, Process, member_state, plan};
-use super::process::{Record, start};
-use super::state::{MemberRecord, State};
-use super::{groups, mesh_file::MeshFile, netns, request};
-use crate::client::Client;
+use super::plan::{Layout, Member, Mode, Plan, Process, plan};
+use super::process::{GRACE, Record, start};
+use super::ready::Ready;
+use super::state::{self, MemberRecord, State};
+use super::{interrupt, mesh_file::MeshFile, netns, policies::Policies};
 
-const READY_WITHIN: Duration = Duration::from_secs(60);
+/// How a mesh is to run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wish {
+    pub(crate) mode: Mode,
+    /// The second octet of every address.
+    pub(crate) range: u8,
+    /// How long each part may take to be ready.
+    pub(crate) within: Duration,
+}
 
 /// Brings the mesh up; returns its state folder and state.
-pub(crate) fn up(file: &Path, mode: Mode, range: [u8; 2]) -> Result<(PathBuf, State)> {
+pub(crate) fn up(file: &Path, wish: Wish) -> Result<(PathBuf, State)> {
     let mesh = MeshFile::load(file)?;
-    let folder = super::state::root().join(mesh.name());
-    fs::create_dir_all(&folder).with_context(|| format!("cannot write {}", folder.display()))?;
-    let layout = layout(&folder, mode, range)?;
-    let groups = groups::load(&mesh.policies())?;
-    let plan = plan(&mesh, &groups, &layout)?;
-    let mut state = resume(&folder, file, &layout, &plan)?;
-    if mode == Mode::Netns {
-        ensure!(
-            nix::unistd::geteuid().is_root(),
-            "--mode netns makes network namespaces and needs root; without it use --mode loopback"
-        );
+    let folder = mesh.state_folder();
+    let _lock = state::lock(&folder)?;
+    let layout = layout(&folder, wish)?;
+    let plan = plan(&mesh, &Policies::load(&mesh.policies())?, &layout)?;
+    let earlier = State::load(&folder)?;
+    let recorded = earlier.is_some();
+    let mut state = resume(earlier, file, &layout, &plan)?;
+    stop_surplus(&plan, &mut state);
+    if layout.mode == Mode::Netns {
+        netns::check(&layout, recorded)?;
+        // Recorded before it is there: whatever happens now, `down` knows what to remove.
+        state.save(&folder)?;
         netns::up(&layout, &plan.members)?;
     }
-    start_all(&folder, &plan, &mut state)?;
-    wait_ready(&plan, &state)?;
+    start_all(&folder, &plan, &mut state, wish.within)?;
     Ok((folder, state))
 }
 
 /// The record of an earlier `up`, or a new one.
-fn resume(folder: &Path, file: &Path, layout: &Layout, plan: &Plan) -> Result<State> {
-    let processes = match State::load(folder)? {
-        Some(state) if state.running() && (state.mode, state.range) != (layout.mode, layout.range) => {
-            bail!("this mesh runs in another mode or address range: `ferroctl local down` it first")
-        }
-        Some(state) => state.processes,
-        None => BTreeMap::new(),
-    };
+fn resume(earlier: Option<State>, file: &Path, layout: &Layout, plan: &Plan) -> Result<State> {
+    if let Some(state) = &earlier {
+        let same = (state.mode, state.range) == (layout.mode, layout.range);
+        let left = state.mode == Mode::Netns || state.any_alive();
+        ensure!(same || !left, "this mesh runs in another mode or address range: `ferroctl local down` it first");
+    }
+    let processes = earlier.map(|state| state.processes).unwrap_or_default();
     let members = plan.members.iter().map(record).collect();
     let mesh_file = std::path::absolute(file)?;
     Ok(State { mesh_file, mode: layout.mode, range: layout.range, server: plan.server.clone(), processes, members })
 }
 
-fn record(member: &Member) -> MemberRecord {
+pub(super) fn record(member: &Member) -> MemberRecord {
     MemberRecord {
         name: member.name.clone(),
         namespace: member.namespace.clone(),
@@ -61,29 +68,27 @@ fn record(member: &Member) -> MemberRecord {
 }
 
 /// Where the programs and the state of a mesh are.
-pub(crate) fn layout(folder: &Path, mode: Mode, range: [u8; 2]) -> Result<Layout> {
+fn layout(folder: &Path, wish: Wish) -> Result<Layout> {
     let bin = std::env::current_exe()?.parent().context("ferroctl has no folder")?.to_path_buf();
-    let range = if mode == Mode::Netns { [10, range[1]] } else { range };
-    Ok(Layout { bin, state: folder.to_path_buf(), range, mode })
+    let first = if wish.mode == Mode::Netns { 10 } else { 127 };
+    Ok(Layout { bin, state: folder.to_path_buf(), range: [first, wish.range], mode: wish.mode })
 }
 
-fn start_all(folder: &Path, plan: &Plan, state: &mut State) -> Result<()> {
+fn start_all(folder: &Path, plan: &Plan, state: &mut State, within: Duration) -> Result<()> {
     let logs = folder.join("logs");
     fs::create_dir_all(&logs)?;
-    let wanted = wanted(plan);
-    let names: Vec<&str> = wanted.iter().map(|process| process.name.as_str()).collect();
-    let surplus: Vec<String> = state.processes.keys().filter(|name| !names.contains(&name.as_str())).cloned().collect();
-    stop(state, &surplus);
-    for process in wanted {
+    for process in wanted(plan) {
+        interrupt::check()?;
         if ensure_running(process, &logs, state)? {
             eprintln!("  started {}", process.name);
             state.save(folder)?;
         }
-        if process.name == "ferrod" {
-            wait_server(&plan.server, &logs)?;
+        if process.name == plan.ferrod.name {
+            Ready { state, folder, within }.server()?;
         }
     }
-    state.save(folder)
+    state.save(folder)?;
+    Ready { state, folder, within }.members(plan)
 }
 
 fn wanted(plan: &Plan) -> Vec<&Process> {
@@ -92,61 +97,46 @@ fn wanted(plan: &Plan) -> Vec<&Process> {
 }
 
 /// Starts `process` unless it runs already as wanted; true if it was started.
-pub(crate) fn ensure_running(process: &Process, logs: &Path, state: &mut State) -> Result<bool> {
+fn ensure_running(process: &Process, logs: &Path, state: &mut State) -> Result<bool> {
     if let Some(record) = state.processes.get(&process.name) {
         if record.alive() && record.matches(process) {
             return Ok(false);
         }
         stop(state, std::slice::from_ref(&process.name));
     }
+    ensure_free(process)?;
     let record = start(process, &logs.join(format!("{}.log", process.name)))?;
     state.processes.insert(process.name.clone(), record);
     Ok(true)
 }
 
+/// Whoever answers where a process is to listen would be taken for it.
+fn ensure_free(process: &Process) -> Result<()> {
+    let Some(address) = &process.listens else { return Ok(()) };
+    if TcpStream::connect_timeout(address, Duration::from_secs(1)).is_ok() {
+        bail!(
+            "{address}, where {} is to listen, is taken: by a mesh that runs in the same --range, or by one that a crash left \
+             (`ferroctl local down --force` ends it)",
+            process.name
+        );
+    }
+    Ok(())
+}
+
+fn stop_surplus(plan: &Plan, state: &mut State) {
+    let names: Vec<&str> = wanted(plan).iter().map(|process| process.name.as_str()).collect();
+    let surplus: Vec<String> = state.processes.keys().filter(|name| !names.contains(&name.as_str())).cloned().collect();
+    stop(state, &surplus);
+}
+
 fn stop(state: &mut State, names: &[String]) {
     let records: Vec<Record> = names.iter().filter_map(|name| state.processes.remove(name)).collect();
     records.iter().for_each(Record::terminate);
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + GRACE;
     for record in &records {
         record.wait_end(deadline);
     }
 }
 
-fn wait_server(server: &str, logs: &Path) -> Result<()> {
-    let client = Client::new(server)?;
-    wait(READY_WITHIN, || client.ready())
-        .with_context(|| format!("ferrod does not answer; see {}", logs.join("ferrod.log").display()))
-}
-
-fn wait_ready(plan: &Plan, state: &State) -> Result<()> {
-    for member in &plan.members {
-        let url = format!("http://{}:15021/healthz/ready", member.ip);
-        wait(READY_WITHIN, || request::send(request::Method::Get, &url).map(drop))
-            .with_context(|| not_ready(member, state))?;
-    }
-    for member in plan.members.iter().filter(|member| member.app.is_some()) {
-        let record = record(member);
-        wait(READY_WITHIN, || request::through_sidecar(&record))
-            .with_context(|| format!("no traffic passes through {}", member.name))?;
-    }
-    eprintln!("  ready: {} sidecars and gateways, traffic passes", plan.members.len());
-    Ok(())
-}
-
-fn not_ready(member: &Member, state: &State) -> String {
-    let folder = member_state(&super::state::root(), &member.name);
-    format!("the sidecar of {} ({:?} mode) is not ready; see its log and {}", member.name, state.mode, folder.display())
-}
-
-/// Calls `attempt` until it succeeds; its last error at the deadline.
-pub(crate) fn wait(limit: Duration, mut attempt: impl FnMut() -> Result<()>) -> Result<()> {
-    let deadline = Instant::now() + limit;
-    loop {
-        match attempt() {
-            Err(error) if Instant::now() >= deadline => return Err(error.context(format!("gave up after {limit:?}"))),
-            Err(_) => std::thread::sleep(Duration::from_millis(50)),
-            Ok(()) => return Ok(()),
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

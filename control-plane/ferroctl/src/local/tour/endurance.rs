@@ -1,7 +1,6 @@
 //! What must survive: weights that change all the time, a control plane that dies, exchanges that outlive a change.
 
 use std::fs;
-use std::process::Child;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -10,12 +9,13 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::Deserialize;
 
-use super::scene::{CALLER, Report, Scene, finish};
-use crate::local::process::restart;
+use super::scene::{CALLER, Driver, Report, Scene};
+use super::steps::WHO;
+use crate::local::interrupt::{sleep, wait};
+use crate::local::process::{Record, restart};
+use crate::local::procfs;
 use crate::local::request::{Method, send};
-use crate::local::up::wait;
 
-const WHO: &str = "http://product:8080/who";
 const CHANGING_FOR: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(100);
 /// The sidecar whose Envoy is killed: no load passes through it.
@@ -40,9 +40,9 @@ pub(super) fn weights_change_under_load(scene: &Scene) -> Result<Vec<Figure>> {
         let next = Instant::now() + STEP;
         scene.client.apply(weights(changes % 101), false, None)?;
         changes += 1;
-        std::thread::sleep(next.saturating_duration_since(Instant::now()));
+        sleep(next.saturating_duration_since(Instant::now()))?;
     }
-    let report: Report = finish(load)?;
+    let report: Report = load.finish()?;
     scene.settled()?;
     Ok(vec![
         Figure::at_least("weights every 100 ms for 30 s: changes made", u64::from(changes), 250),
@@ -84,17 +84,17 @@ pub(super) fn long_lived_exchanges(scene: &Scene) -> Result<Vec<Figure>> {
             scene.beside(CALLER, "check stream", &["--url", &format!("{base}/stream"), "--seconds", "6"])?,
         ),
     ];
-    std::thread::sleep(Duration::from_secs(1));
+    sleep(Duration::from_secs(1))?;
     scene.apply(weights(100))?;
     scene.client.reconfigure_filters(200)?;
-    std::thread::sleep(Duration::from_secs(1));
+    sleep(Duration::from_secs(1))?;
     scene.client.reconfigure_filters(100)?;
     scene.apply(weights(50))?;
-    exchanges.into_iter().map(|(name, child)| survived(name, child)).collect()
+    exchanges.into_iter().map(|(name, driver)| survived(name, driver)).collect()
 }
 
-fn survived(name: &str, child: Child) -> Result<Figure> {
-    let exchange: Exchange = finish(child)?;
+fn survived(name: &str, driver: Driver) -> Result<Figure> {
+    let exchange: Exchange = driver.finish()?;
     let ok = exchange.error.is_none() && exchange.sent > 0 && exchange.sent == exchange.received;
     let seen = exchange.error.unwrap_or_else(|| format!("{} of {}", exchange.received, exchange.sent));
     Ok(Figure::holds(format!("{name} survives weight and filter changes"), ok, seen))
@@ -107,20 +107,21 @@ pub(super) fn control_plane_dies(scene: &mut Scene) -> Result<Vec<Figure>> {
         scene.start_load(CALLER, &["--url", WHO, "--requests", "24000", "--concurrency", "8", "--rate", "1200"])?;
     let mut served_after = None;
     for round in 0..5 {
-        std::thread::sleep(Duration::from_millis(1500));
+        sleep(Duration::from_millis(1500))?;
         let record = scene.state.processes.get("ferrod").context("ferrod is not recorded")?.clone();
+        scene.ferrod_peak = scene.ferrod_peak.max(peak(&record)?);
         kill(Pid::from_raw(record.pid()), Signal::SIGKILL)?;
         record.wait_end(Instant::now() + Duration::from_secs(5));
         if round == 2 {
             served_after = Some(kill_envoy(scene)?);
         }
-        std::thread::sleep(Duration::from_millis(500));
-        let restarted = restart(&record, &scene.folder.join("logs/ferrod.log"))?;
+        sleep(Duration::from_millis(500))?;
+        let restarted = restart("ferrod", &record, &scene.folder.join("logs/ferrod.log"))?;
         scene.state.processes.insert("ferrod".to_owned(), restarted);
         scene.state.save(&scene.folder)?;
         wait(Duration::from_secs(20), || scene.client.ready())?;
     }
-    let report: Report = finish(load)?;
+    let report: Report = load.finish()?;
     let served_after = served_after.context("no Envoy was killed")?;
     Ok(vec![
         Figure::at_least("ferrod killed 5 times: requests made", report.requests, 20_000),
@@ -154,31 +155,28 @@ fn kill_envoy(scene: &Scene) -> Result<Duration> {
 
 /// The Envoy among the children of an agent.
 fn envoy_of(agent: i32) -> Option<i32> {
-    let processes =
-        fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    processes.into_iter().find(|pid| {
-        let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
-        let Some((name, rest)) = stat.rsplit_once(')') else { return false };
-        let mut fields = rest.split_whitespace();
-        let (state, parent) = (fields.next(), fields.next());
-        name.ends_with("(envoy") && state != Some("Z") && parent == Some(&agent.to_string())
-    })
+    procfs::others().find(|stat| stat.parent == agent && stat.name == "envoy").map(|stat| stat.pid)
 }
 
-/// Peak resident memory after everything above.
+/// Peak resident memory after everything above: of the hungriest ferrod there was, and of each agent; none of those was
+/// killed.
 pub(super) fn memory(scene: &Scene) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for (name, record) in &scene.state.processes {
-        let limit = match name.as_str() {
-            "ferrod" => 20.0,
-            name if name.ends_with(".agent") => 12.0,
+        let (limit, peak) = match name.as_str() {
+            "ferrod" => (20.0, peak(record)?.max(scene.ferrod_peak)),
+            name if name.ends_with(".agent") => (12.0, peak(record)?),
             _ => continue,
         };
-        let peak = kib(record.pid(), "status", "VmHWM:")? / 1024.0;
         let pss = kib(record.pid(), "smaps_rollup", "Pss:")? / 1024.0;
         figures.push(Figure::at_most(format!("{name}: peak RSS (PSS {pss:.1} MB)"), peak, limit, "MB"));
     }
     Ok(figures)
+}
+
+/// In MB.
+fn peak(process: &Record) -> Result<f64> {
+    Ok(kib(process.pid(), "status", "VmHWM:")? / 1024.0)
 }
 
 fn kib(pid: i32, file: &str, field: &str) -> Result<f64> {

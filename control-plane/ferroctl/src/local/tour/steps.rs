@@ -6,6 +6,7 @@ use anyhow::Result;
 use ferro_api::Figure;
 
 use super::scene::{CALLER, Report, Scene};
+use crate::local::interrupt::sleep;
 use crate::local::request::{Method, send};
 
 type Step = fn(&Scene) -> Result<Vec<Figure>>;
@@ -24,7 +25,7 @@ pub(crate) const STEPS: [Step; 10] = [
     wasm_counts,
 ];
 
-const WHO: &str = "http://product:8080/who";
+pub(super) const WHO: &str = "http://product:8080/who";
 /// Enough for a standard error of one percentage point at a share of one half.
 const REQUESTS: &str = "2400";
 
@@ -104,7 +105,7 @@ fn mirror(scene: &Scene) -> Result<Vec<Figure>> {
     scene.policy("mirror")?;
     let before = served(scene, "product-v2")?;
     let report = drive(scene, &[])?;
-    std::thread::sleep(Duration::from_millis(500));
+    sleep(Duration::from_millis(500))?;
     let copies = served(scene, "product-v2")? - before;
     Ok(vec![
         Figure::share("mirror: callers answered by v1", report.version("v1"), report.requests, 1.0),
@@ -138,17 +139,42 @@ fn through_the_gateway(scene: &Scene) -> Result<Vec<Figure>> {
     Ok(vec![Figure::share("gateway: requests from outside answered", report.status(200), report.requests, 1.0)])
 }
 
+/// A route of which nobody has heard before.
+const COUNTED: &str = "
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: product, namespace: shop}
+spec: {hosts: [product], http: [{name: counted, route: [{destination: {host: product}}]}]}
+";
+/// The filter hands over its counts once a second.
+const FLUSHED: Duration = Duration::from_secs(2);
+
 fn wasm_counts(scene: &Scene) -> Result<Vec<Figure>> {
-    let metrics = send(Method::Get, &format!("http://{}:15020/stats/prometheus", scene.member(CALLER)?.ip))?;
-    let lines = metrics
-        .lines()
-        .filter(|line| line.starts_with("ferro_requests_total{") && line.contains("response_class=\"2xx\""));
-    let counted: f64 = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum();
-    Ok(vec![Figure::at_least("Wasm filter: requests counted in the agent's metrics", counted as u64, 2400)])
+    scene.apply(COUNTED.to_owned())?;
+    let address = scene.member(CALLER)?.ip;
+    let counted = || -> Result<u64> {
+        let page = send(Method::Get, &format!("http://{address}:15020/stats/prometheus"))?;
+        Ok(count(&page, &["reporter=\"source\"", "route=\"counted\"", "response_class=\"2xx\""]))
+    };
+    let before = counted()?;
+    let report = drive(scene, &[])?;
+    sleep(FLUSHED)?;
+    let requests = report.status(200);
+    Ok(vec![
+        Figure::exactly("Wasm filter: failed requests on a new route", report.failed, 0),
+        Figure::exactly(format!("Wasm filter: counted of {requests} on that route"), counted()? - before, requests),
+    ])
+}
+
+/// The sum of the filter's counts with these labels.
+pub(super) fn count(page: &str, labels: &[&str]) -> u64 {
+    let series = page.lines().filter(|line| line.starts_with("ferro_requests_total{"));
+    let chosen = series.filter(|line| labels.iter().all(|label| line.contains(label)));
+    chosen.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
 }
 
 /// Makes an instance answer every request with `status`, or stop doing so with 0.
-fn chaos(scene: &Scene, workload: &str, status: u16) -> Result<String> {
+pub(super) fn chaos(scene: &Scene, workload: &str, status: u16) -> Result<String> {
     let member = scene.member(workload)?;
     let url = format!("http://{}:8080/chaos?fail={status}", member.ip);
     send(Method::Post, &url)?;
