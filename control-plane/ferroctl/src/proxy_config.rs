@@ -52,15 +52,15 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<()> {
                 format => print(format, &dump, &[], Vec::new()),
             }
         }
-        Part::Listeners => show(global.output, section::LISTENERS, &admin),
-        Part::Routes => show(global.output, section::ROUTES, &admin),
-        Part::Clusters => show(global.output, section::CLUSTERS, &admin),
-        Part::Endpoints => show(global.output, section::ENDPOINTS, &admin),
-        Part::Ecds => show(global.output, section::ECDS, &admin),
+        Part::Listeners => show(global.output, &section::LISTENERS, &admin),
+        Part::Routes => show(global.output, &section::ROUTES, &admin),
+        Part::Clusters => show(global.output, &section::CLUSTERS, &admin),
+        Part::Endpoints => show(global.output, &section::ENDPOINTS, &admin),
+        Part::Ecds => show(global.output, &section::ECDS, &admin),
     }
 }
 
-fn show(format: Format, section: Section, admin: &Admin) -> Result<()> {
+fn show(format: Format, section: &Section, admin: &Admin) -> Result<()> {
     let page = admin.json(section.page)?;
     let entries = section.entries(&page);
     let rows = entries.iter().flat_map(|entry| (section.rows)(entry)).collect();
