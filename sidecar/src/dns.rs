@@ -4,8 +4,8 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream, UdpSocket},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, UdpSocket},
     sync::Semaphore,
     time,
 };
@@ -36,7 +36,7 @@ const MAX_FORWARDED: usize = 128;
 /// TCP connections at one time; more wait in the kernel's backlog.
 const MAX_CONNECTIONS: usize = 32;
 
-/// How long a TCP client may be silent (RFC 7766 asks for a few seconds).
+/// How long a TCP client may be silent (RFC 7766 asks for a few seconds), or leave an answer unread.
 const TCP_IDLE: Duration = Duration::from_secs(10);
 
 /// The longest question taken by UDP. Real ones have under 300 bytes.
@@ -169,7 +169,11 @@ async fn serve_tcp<N: Names + Send + Sync + 'static>(listener: TcpListener, shar
 }
 
 /// Questions and answers on a stream, each after its length in two bytes (RFC 1035 §4.2.2).
-async fn serve_stream<N: Names>(mut stream: TcpStream, shared: &Shared<N>) -> io::Result<()> {
+async fn serve_stream<N, S>(mut stream: S, shared: &Shared<N>) -> io::Result<()>
+where
+    N: Names,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     loop {
         let Ok(read) = time::timeout(TCP_IDLE, read_frame(&mut stream)).await else { return Ok(()) };
         let Some(query) = read? else { return Ok(()) };
@@ -179,12 +183,13 @@ async fn serve_stream<N: Names>(mut stream: TcpStream, shared: &Shared<N>) -> io
             Decision::Forward => shared.forward(&query, Transport::Tcp).await,
         };
         let Some(answer) = answer else { return Ok(()) };
-        write_frame(&mut stream, &answer).await?;
+        let Ok(written) = time::timeout(TCP_IDLE, write_frame(&mut stream, &answer)).await else { return Ok(()) };
+        written?;
     }
 }
 
 /// One message; `None` at the end of the stream.
-async fn read_frame(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
+async fn read_frame<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Option<Vec<u8>>> {
     let length = match stream.read_u16().await {
         Ok(length) => length,
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
@@ -195,7 +200,7 @@ async fn read_frame(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(message))
 }
 
-async fn write_frame(stream: &mut TcpStream, message: &[u8]) -> io::Result<()> {
+async fn write_frame<S: AsyncWrite + Unpin>(stream: &mut S, message: &[u8]) -> io::Result<()> {
     let length = u16::try_from(message.len()).map_err(io::Error::other)?;
     let mut frame = length.to_be_bytes().to_vec();
     frame.extend_from_slice(message);

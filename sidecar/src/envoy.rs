@@ -16,10 +16,7 @@ use std::{
     time::Duration,
 };
 
-use ferro_process::{
-    backoff::{Backoff, Policy},
-    supervise::Chain,
-};
+use ferro_process::supervise::Chain;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -39,22 +36,18 @@ use crate::{
 };
 use admin::Admin;
 use pidfile::PidFile;
+use restarts::Restarts;
 
 pub mod admin;
 mod log;
 mod pidfile;
+mod restarts;
 mod version;
 
 pub use version::{EnvoyVersion, VersionError};
 
 #[cfg(test)]
 mod tests;
-
-/// How soon a dead Envoy is started again. Short: requests fail meanwhile, and its configuration is in the cache.
-const RESTART: Policy = Policy { base: Duration::from_millis(100), cap: Duration::from_secs(10) };
-
-/// An Envoy that lived this long was sound: its next death is not held against it.
-const SOUND_AFTER: Duration = Duration::from_secs(30);
 
 /// How long peers get to learn that this proxy goes, before a lack of connections counts as the end of the drain.
 const SHORTEST_DRAIN: Duration = Duration::from_secs(1);
@@ -185,7 +178,7 @@ impl Runner {
     /// # Errors
     /// Never: what fails is tried again, or Envoy is killed.
     pub async fn run(self, drain: CancellationToken, stop: CancellationToken) -> io::Result<()> {
-        let mut backoff = Backoff::new(RESTART);
+        let mut restarts = Restarts::default();
         loop {
             let started = Instant::now();
             match self.spawn() {
@@ -196,10 +189,7 @@ impl Runner {
                 }
                 Err(error) => warn!(%error, "cannot start Envoy"),
             }
-            if started.elapsed() >= SOUND_AFTER {
-                backoff.reset();
-            }
-            let delay = backoff.next_delay();
+            let delay = restarts.delay_after(started.elapsed());
             self.status.send_modify(|status| {
                 status.phase = Phase::Waiting;
                 status.restarts += 1;
@@ -272,6 +262,9 @@ impl Runner {
             &concurrency,
             "--log-level",
             &self.envoy.log_level,
+            // It warns of every deprecated field of every push. What Envoy refuses or does not know has other loggers.
+            "--component-log-level",
+            "misc:error",
             // No shared memory and no abstract sockets between the Envoys of a machine: nothing here restarts hot.
             "--disable-hot-restart",
             "--drain-time-s",

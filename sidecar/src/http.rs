@@ -15,6 +15,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, debug_span};
 
 use crate::accept::Door;
+use patience::Patience;
+
+mod patience;
 
 #[cfg(test)]
 mod tests;
@@ -27,6 +30,9 @@ const MAX_CONNECTIONS: usize = 64;
 
 /// How long a client may take to send its request's header.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a client may leave an answer unread before its connection is closed, and its place free.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What answers requests.
 pub(crate) trait Handler: Send + Sync + 'static {
@@ -87,7 +93,7 @@ async fn serve_connection<H: Handler>(
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(16 * 1024)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Patience::new(stream, WRITE_TIMEOUT)), service)
         .await
 }
 

@@ -6,7 +6,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,29 +18,34 @@ use ferro_process::supervise::Chain;
 use http::{HeaderValue, Method, Response, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::time;
+use tokio::time::{self, Instant};
 use tracing::debug;
 
 use crate::{
     config::AppMetrics,
     http::{Body, ClientError, request, send},
 };
-use merge::{Merged, Part};
+use merge::{Framing, Merged, Part, Remote};
 
 pub(crate) mod exposition;
 mod merge;
 
-/// How long a source may take to begin its answer. Prometheus itself gives up after ten seconds by default.
+/// How long a source may take to begin its answer.
 const LIMIT: Duration = Duration::from_secs(5);
+
+/// How long Envoy and then the application may take for the whole of it, from the same moment on. Prometheus gives up
+/// after ten seconds by default, and whoever stalls until then would hide the others.
+const ENVOY_LIMIT: Duration = Duration::from_secs(7);
+const APPLICATION_LIMIT: Duration = Duration::from_secs(9);
 
 /// The format this agent writes and asks for.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// How often a source had no metrics.
+/// How often a source had no metrics, or not all of them.
 #[derive(Debug, Default)]
 pub(crate) struct ScrapeFailures {
-    envoy: AtomicU64,
-    application: AtomicU64,
+    envoy: Arc<AtomicU64>,
+    application: Arc<AtomicU64>,
 }
 
 /// Why a source has no metrics.
@@ -71,6 +79,7 @@ pub(crate) async fn merged(
     failures: &ScrapeFailures,
     own: impl FnOnce() -> String,
 ) -> Response<Body> {
+    let start = Instant::now();
     let from_envoy = scrape(admin, "/stats/prometheus");
     let from_app = async {
         match app {
@@ -79,24 +88,34 @@ pub(crate) async fn merged(
         }
     };
     let (from_envoy, from_app) = tokio::join!(from_envoy, from_app);
-    let envoy = counted("envoy", from_envoy, &failures.envoy);
-    let app = from_app.and_then(|result| counted("application", result, &failures.application));
-    let parts = [Some(Part::Text(Bytes::from(own()))), envoy.map(Part::Remote), app.map(Part::Remote)];
+    let envoy = part("envoy", from_envoy, start + ENVOY_LIMIT, &failures.envoy);
+    let app = from_app.and_then(|result| part("application", result, start + APPLICATION_LIMIT, &failures.application));
+    let parts = [Some(Part::Text(Bytes::from(own()))), envoy, app];
     let mut response = Response::new(Merged::new(parts.into_iter().flatten()).boxed_unsync());
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(TEXT_FORMAT));
     response
 }
 
-fn counted(source: &str, result: Result<Incoming, ScrapeError>, failures: &AtomicU64) -> Option<Incoming> {
-    result
+/// A source's part of the answer; none if it did not even begin.
+fn part(
+    source: &str,
+    result: Result<Response<Incoming>, ScrapeError>,
+    deadline: Instant,
+    failures: &Arc<AtomicU64>,
+) -> Option<Part> {
+    let response = result
         .inspect_err(|error| {
             debug!(source, error = %Chain(error), "no metrics");
             failures.fetch_add(1, Ordering::Relaxed);
         })
-        .ok()
+        .ok()?;
+    let framed = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
+    let told = framed.iter().any(|name| response.headers().contains_key(name));
+    let framing = if told { Framing::Told } else { Framing::Closed };
+    Some(Part::Remote(Remote::new(response.into_body(), framing, deadline, Arc::clone(failures))))
 }
 
-async fn scrape(address: SocketAddr, path: &str) -> Result<Incoming, ScrapeError> {
+async fn scrape(address: SocketAddr, path: &str) -> Result<Response<Incoming>, ScrapeError> {
     let mut get = request(Method::GET, &address.to_string(), path).map_err(ScrapeError::Path)?;
     // Plainly the old format: OpenMetrics ends with `# EOF`, after which nothing may be appended.
     get.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("text/plain;version=0.0.4"));
@@ -111,5 +130,5 @@ async fn scrape(address: SocketAddr, path: &str) -> Result<Incoming, ScrapeError
     if !kind.is_empty() && !kind.starts_with("text/plain") {
         return Err(ScrapeError::Format(kind.to_owned()));
     }
-    Ok(response.into_body())
+    Ok(response)
 }

@@ -24,6 +24,7 @@ pub struct Blueprint {
     gateway: Option<&'static str>,
     files: Vec<(String, String)>,
     mesh_config: Option<&'static str>,
+    probe: &'static str,
 }
 
 // === impl Blueprint ===
@@ -31,7 +32,8 @@ pub struct Blueprint {
 impl Blueprint {
     /// Nothing but a control plane.
     pub fn new(mode: Mode) -> Self {
-        Self { mode, workloads: Vec::new(), gateway: None, files: Vec::new(), mesh_config: None }
+        let (workloads, files) = (Vec::new(), Vec::new());
+        Self { mode, workloads, gateway: None, files, mesh_config: None, probe: HTTP_PROBE }
     }
 
     /// The service `product`, versions v1 and v2, with a subset for each.
@@ -65,6 +67,13 @@ impl Blueprint {
     #[must_use]
     pub fn mesh_config(mut self, text: &'static str) -> Self {
         self.mesh_config = Some(text);
+        self
+    }
+
+    /// How every workload is probed: a method as in a WorkloadGroup's probe, instead of a GET of `/healthz`.
+    #[must_use]
+    pub fn probe(mut self, method: &'static str) -> Self {
+        self.probe = method;
         self
     }
 
@@ -122,7 +131,9 @@ impl Blueprint {
             yaml.push_str(&SERVICE.replace("$SERVICE", service));
         }
         for (service, version) in &self.workloads {
-            yaml.push_str(&GROUP.replace("$SERVICE", service).replace("$VERSION", version));
+            yaml.push_str(
+                &GROUP.replace("$PROBE", self.probe).replace("$SERVICE", service).replace("$VERSION", version),
+            );
         }
         yaml
     }
@@ -144,8 +155,11 @@ metadata: {name: $SERVICE-$VERSION, namespace: shop}
 spec:
   metadata: {labels: {app: $SERVICE, version: $VERSION}}
   template: {serviceAccount: $SERVICE, ports: {http: 8080}}
-  probe: {periodSeconds: 1, httpGet: {path: /healthz, port: 8080}}
+  probe: {periodSeconds: 1, $PROBE}
 ";
+
+/// The probe of the sample shop.
+pub const HTTP_PROBE: &str = "httpGet: {path: /healthz, port: 8080}";
 
 /// A subset of the product for each of its versions.
 pub const SUBSETS: &str = "

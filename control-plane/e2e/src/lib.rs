@@ -9,6 +9,7 @@
 
 mod blueprint;
 mod client;
+mod ctl;
 mod dist;
 mod lease;
 mod load;
@@ -16,8 +17,9 @@ mod mesh;
 mod process;
 mod wait;
 
-pub use blueprint::{Blueprint, Mode, SUBSETS};
+pub use blueprint::{Blueprint, HTTP_PROBE, Mode, SUBSETS};
 pub use client::{Answer, Client};
+pub use ctl::Ctl;
 pub use load::{Load, Tally};
-pub use mesh::{Ctl, Mesh, Workload};
+pub use mesh::{Mesh, Workload};
 pub use wait::{PATIENCE, eventually, for_a_while, until};

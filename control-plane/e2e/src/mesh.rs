@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use ferro_api::{Object, ProxyStatus};
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::blueprint::{Blueprint, Mode};
 use crate::client::Client;
+use crate::ctl::Ctl;
 use crate::dist;
 use crate::lease::Lease;
 use crate::process::{Process, Signal};
@@ -50,17 +51,6 @@ pub struct Workload {
     pub ip: IpAddr,
     /// Its network namespace, if it has one.
     pub netns: Option<String>,
-}
-
-/// What a run of ferroctl left.
-#[derive(Clone, Debug)]
-pub struct Ctl {
-    /// Whether it said it went well.
-    pub ok: bool,
-    /// Its output.
-    pub stdout: String,
-    /// What it had to say besides.
-    pub stderr: String,
 }
 
 // === impl Mesh: life ===
@@ -201,12 +191,16 @@ impl Mesh {
 impl Mesh {
     /// Runs ferroctl against this mesh.
     pub fn ctl(&self, arguments: &[&str]) -> Ctl {
-        let output = self.ferroctl().args(arguments).output().expect("ferroctl runs");
-        Ctl {
-            ok: output.status.success(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        Ctl::of(&self.ferroctl().args(arguments).output().expect("ferroctl runs"))
+    }
+
+    /// Runs ferroctl with an output whose reader has gone.
+    pub fn ctl_unread(&self, arguments: &[&str]) -> Ctl {
+        let mut command = self.ferroctl();
+        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("ferroctl runs");
+        drop(child.stdout.take());
+        Ctl::of(&child.wait_with_output().expect("ferroctl runs"))
     }
 
     /// A ferroctl that knows where this mesh keeps its state.

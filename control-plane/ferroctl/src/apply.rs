@@ -1,12 +1,14 @@
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use ferro_api::Outcome;
+use ferro_api::{Applied, ApplyResponse, Outcome};
 
-use crate::Global;
-use crate::output::{Format, print};
+use crate::client::Client;
+use crate::{Global, input, outcome};
+
+#[cfg(test)]
+mod tests;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -23,69 +25,46 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<()> {
     let client = global.client()?;
-    let mut refused = 0;
-    for path in expand(&arguments.filename)? {
-        let text = read(&path)?;
-        let response = client
-            .apply(text, arguments.dry_run, arguments.resource_version)
-            .with_context(|| format!("{} was not applied", path.display()))?;
-        for line in &response.messages {
-            eprintln!("{}: {line}", path.display());
-        }
-        refused += response.objects.iter().filter(|object| object.outcome == Outcome::Refused).count();
-        let rows = response
-            .objects
-            .iter()
-            .map(|object| vec![object.object.clone(), word(object.outcome).to_owned()])
-            .collect();
-        match global.output {
-            Format::Table => {
-                let rows: Vec<Vec<String>> = rows;
-                rows.iter().for_each(|row| println!("{} {}", row[0], row[1]));
+    let mut all = ApplyResponse::default();
+    let mut applied = Ok(());
+    for path in input::expand(&arguments.filename)? {
+        match apply(&client, arguments, &path) {
+            Ok(response) => outcome::add(&mut all, response),
+            Err(error) => {
+                applied = Err(error);
+                break;
             }
-            format => print(format, &response, &[], rows)?,
         }
     }
-    if refused > 0 {
-        bail!("{refused} object(s) refused; what was in force before stays in force");
+    // What went well before a file that did not is told all the same.
+    if applied.is_ok() || !all.objects.is_empty() {
+        outcome::show(global.output, &all)?;
+    }
+    applied.and_then(|()| in_force(&all.objects))
+}
+
+fn apply(client: &Client, arguments: &Arguments, path: &Path) -> Result<ApplyResponse> {
+    let response = client
+        .apply(input::read(path)?, arguments.dry_run, arguments.resource_version)
+        .with_context(|| format!("{} was not applied", path.display()))?;
+    for line in &response.messages {
+        eprintln!("{}: {line}", path.display());
+    }
+    Ok(response)
+}
+
+/// An error unless every object is in force: whoever applies a policy relies on it.
+fn in_force(objects: &[Applied]) -> Result<()> {
+    let with = |outcome: Outcome| {
+        let found = objects.iter().filter(move |object| object.outcome == outcome);
+        found.map(|object| object.object.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let (refused, unsupported) = (with(Outcome::Refused), with(Outcome::Unsupported));
+    if !refused.is_empty() {
+        bail!("refused, and what was in force before stays in force: {refused}");
+    }
+    if !unsupported.is_empty() {
+        bail!("of a kind that is not supported yet, so that nothing enforces it: {unsupported}");
     }
     Ok(())
-}
-
-fn word(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Created => "created",
-        Outcome::Configured => "configured",
-        Outcome::Unchanged => "unchanged",
-        Outcome::Deleted => "deleted",
-        Outcome::Refused => "refused",
-        Outcome::Unsupported => "not supported yet",
-    }
-}
-
-fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for path in paths {
-        if path.is_dir() {
-            let mut inside: Vec<PathBuf> = std::fs::read_dir(path)?.flatten().map(|entry| entry.path()).collect();
-            inside.retain(|file| {
-                file.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|wanted| end == *wanted))
-            });
-            inside.sort();
-            files.extend(inside);
-        } else {
-            files.push(path.clone());
-        }
-    }
-    Ok(files)
-}
-
-fn read(path: &Path) -> Result<String> {
-    let mut text = String::new();
-    if path.as_os_str() == "-" {
-        std::io::stdin().read_to_string(&mut text)?;
-    } else {
-        text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    }
-    Ok(text)
 }

@@ -6,7 +6,6 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::Global;
-use crate::local::state::State;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -28,7 +27,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<()> {
     for proxy in client.proxies().unwrap_or_default() {
         save(folder, &format!("config-{}.json", proxy.name), client.config_dump(&proxy.id));
     }
-    if let Some((state_folder, state)) = State::only_running() {
+    if let Some((state_folder, state)) = global.local_mesh() {
         save(folder, "local-mesh.json", Ok(&state));
         copy_logs(&state_folder.join("logs"), folder)?;
     }

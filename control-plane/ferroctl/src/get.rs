@@ -1,52 +1,43 @@
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 use ferro_api::Object;
 
 use crate::Global;
-use crate::output::{Format, print};
+use crate::output::{Format, print, print_lines};
+use crate::select::{Scope, find, kind_and_name};
+
+#[cfg(test)]
+mod tests;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The kind, singular or plural, any case, or its usual short form: vs, dr, se, we, wg, svc, eps, ns, sa, gw
-    kind: Option<String>,
-    /// The name of one object
-    name: Option<String>,
-    /// Only this namespace
-    #[arg(short, long)]
-    namespace: Option<String>,
+    /// A kind (VirtualService, virtualservices, vs, ...), `kind name...` or `kind/name...`; nothing for every kind
+    what: Vec<String>,
+    #[command(flatten)]
+    scope: Scope,
 }
 
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<()> {
-    let kind = arguments.kind.as_deref().map(kind);
-    let objects =
-        global.client()?.objects(kind.as_deref(), arguments.namespace.as_deref(), arguments.name.as_deref())?;
-    if let (Some(name), true) = (&arguments.name, objects.is_empty()) {
-        bail!(
-            "no {} `{name}`; `ferroctl get {}` lists what there is",
-            kind.as_deref().unwrap_or("object"),
-            arguments.kind.as_deref().unwrap_or("")
-        );
+    let objects = find(&global.client()?, &arguments.what, &arguments.scope)?;
+    if objects.is_empty() {
+        let place = arguments
+            .scope
+            .of(None)
+            .map_or_else(String::new, |namespace| format!(" in namespace {namespace}; -A looks in all of them"));
+        eprintln!("nothing found{place}");
     }
-    match (&arguments.name, global.output) {
-        // One object in YAML is the document itself, as it was given.
-        (Some(_), Format::Yaml) => {
-            for object in &objects {
-                println!(
-                    "# resource version {}, owner {}\n{}",
-                    object.resource_version,
-                    object.owner,
-                    object.text.trim_end()
-                );
-            }
-            Ok(())
-        }
-        (_, format) => print(
+    match global.output {
+        Format::Table if objects.is_empty() => {}
+        Format::Yaml => print_lines([documents(&objects)]),
+        Format::Name => print_lines(objects.iter().map(|object| kind_and_name(&object.kind, &object.name))),
+        format => print(
             format,
             &objects,
             &["KIND", "NAMESPACE", "NAME", "OWNER", "VERSION"],
             objects.iter().map(row).collect(),
-        ),
+        )?,
     }
+    Ok(())
 }
 
 fn row(object: &Object) -> Vec<String> {
@@ -54,26 +45,10 @@ fn row(object: &Object) -> Vec<String> {
     [&object.kind, &object.namespace, &object.name, &object.owner, &version].into_iter().cloned().collect()
 }
 
-/// The kind a user means, as the API spells it.
-pub(crate) fn kind(word: &str) -> String {
-    const KINDS: [(&str, &[&str]); 14] = [
-        ("Service", &["svc", "services"]),
-        ("EndpointSlice", &["eps", "endpointslices"]),
-        ("Endpoints", &["ep"]),
-        ("Pod", &["po", "pods"]),
-        ("Deployment", &["deploy", "deployments"]),
-        ("Namespace", &["ns", "namespaces"]),
-        ("ServiceAccount", &["sa", "serviceaccounts"]),
-        ("VirtualService", &["vs", "virtualservices"]),
-        ("DestinationRule", &["dr", "destinationrules"]),
-        ("ServiceEntry", &["se", "serviceentries"]),
-        ("WorkloadEntry", &["we", "workloadentries"]),
-        ("WorkloadGroup", &["wg", "workloadgroups"]),
-        ("Sidecar", &["sidecars"]),
-        ("Gateway", &["gw", "gateways"]),
-    ];
-    let lower = word.to_ascii_lowercase();
-    let found =
-        KINDS.iter().find(|(kind, short)| kind.to_ascii_lowercase() == lower || short.contains(&lower.as_str()));
-    found.map_or_else(|| word.to_owned(), |(kind, _)| (*kind).to_owned())
+/// The documents as they were given, so that they can be applied again.
+fn documents(objects: &[Object]) -> String {
+    let document = |object: &Object| {
+        format!("# resource version {}, owner {}\n{}", object.resource_version, object.owner, object.text.trim_end())
+    };
+    objects.iter().map(document).collect::<Vec<_>>().join("\n---\n")
 }

@@ -6,18 +6,27 @@ mod client;
 mod delete;
 mod describe;
 mod get;
+mod input;
 mod local;
 mod logs;
+mod outcome;
 mod output;
 mod proxy_config;
 mod proxy_status;
+mod select;
+mod server;
 mod version;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use client::Client;
+use local::state::State;
 use output::Format;
 
 #[derive(Parser)]
@@ -38,15 +47,20 @@ struct Global {
     /// ferrod's API [default: the local mesh that runs here, else http://127.0.0.1:8080]
     #[arg(long, global = true, env = "FERRO_SERVER")]
     server: Option<String>,
-    /// Table for people, JSON or YAML for machines
+    /// Table for people, JSON or YAML for machines, names for scripts
     #[arg(short, long, global = true, value_enum, default_value_t)]
     output: Format,
 }
 
 impl Global {
     fn client(&self) -> Result<Client> {
-        let server = self.server.clone().or_else(|| local::state::State::only_running().map(|(_, state)| state.server));
-        Client::new(server.as_deref().unwrap_or("http://127.0.0.1:8080"))
+        Client::new(&server::address(self.server.as_deref())?)
+    }
+
+    /// The local mesh that is meant, if one is: a server that was named may be another's.
+    fn local_mesh(&self) -> Option<(PathBuf, State)> {
+        let named = self.server.as_deref().map(|server| server.trim_end_matches('/'));
+        State::only_running().filter(|(_, state)| named.is_none_or(|server| server == state.server))
     }
 }
 
@@ -54,11 +68,11 @@ impl Global {
 enum Verb {
     /// Create or change objects from YAML files, folders or standard input
     Apply(apply::Arguments),
-    /// List objects, or print one
+    /// List objects, or print some
     Get(get::Arguments),
-    /// One object with its owner, revision, diagnostics and which proxies have it
+    /// Objects with their owner, version and diagnostics, and how many proxies are in sync
     Describe(describe::Arguments),
-    /// Remove an object
+    /// Remove objects
     Delete(delete::Arguments),
     /// Per proxy and type: sent, acknowledged, stale, refused and why
     #[command(visible_alias = "ps")]
@@ -82,10 +96,20 @@ enum Verb {
 }
 
 fn main() {
+    end_with_the_reader();
     let cli = Cli::parse();
     if let Err(error) = run(cli) {
         eprintln!("error: {error:#}");
         std::process::exit(1);
+    }
+}
+
+/// `ferroctl get | head -1` closes our output early. Rust ignores the signal for that, and printing would panic: end by
+/// it instead, as other programs do. Sockets are written without the signal.
+fn end_with_the_reader() {
+    let always = Arc::new(AtomicBool::new(true));
+    if let Err(error) = signal_hook::flag::register_conditional_default(signal_hook::consts::SIGPIPE, always) {
+        eprintln!("a closed output will be told as an error: {error}");
     }
 }
 

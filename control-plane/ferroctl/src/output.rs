@@ -1,4 +1,4 @@
-//! Tables for people, JSON and YAML for machines.
+//! Tables for people, JSON and YAML for machines, names for scripts.
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -11,20 +11,32 @@ pub(crate) enum Format {
     /// Aligned columns.
     #[default]
     Table,
-    /// One JSON document.
+    /// One JSON value.
     Json,
-    /// One YAML document.
+    /// One YAML value; of objects, the documents as they were given.
     Yaml,
+    /// One name a line, `kind/name` of objects.
+    Name,
 }
 
-/// Prints `value` for machines, or `rows` under `header` for people.
+/// Prints `value` for machines, or `rows` under `header` for people; a row begins with its name.
 pub(crate) fn print<T: Serialize>(format: Format, value: &T, header: &[&str], rows: Vec<Vec<String>>) -> Result<()> {
     match format {
         Format::Json => println!("{}", serde_json::to_string_pretty(value)?),
         Format::Yaml => print!("{}", serde_saphyr::to_string(value)?),
         Format::Table => println!("{}", table(header, rows)),
+        Format::Name => {
+            let mut names: Vec<String> = rows.into_iter().filter_map(|row| row.into_iter().next()).collect();
+            names.dedup();
+            print_lines(names);
+        }
     }
     Ok(())
+}
+
+/// Prints lines, and nothing for an empty one.
+pub(crate) fn print_lines(lines: impl IntoIterator<Item = String>) {
+    lines.into_iter().filter(|line| !line.is_empty()).for_each(|line| println!("{line}"));
 }
 
 /// An aligned table without lines.

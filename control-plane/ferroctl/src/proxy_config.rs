@@ -6,8 +6,10 @@ use serde_json::Value;
 
 use crate::Global;
 use crate::local::request::{Method, from_inside};
-use crate::local::state::State;
 use crate::output::{Format, print};
+use section::Section;
+
+mod section;
 
 /// A part of Envoy's configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -37,21 +39,32 @@ pub(crate) struct Arguments {
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<()> {
     let admin = Admin::of(global, &arguments.proxy)?;
     match arguments.part {
-        Part::Log => log(&admin, arguments.level.as_deref()),
+        Part::Log => {
+            let levels = section::levels(&admin.log(arguments.level.as_deref())?);
+            let rows = levels.iter().map(|(logger, level)| vec![logger.clone(), level.clone()]).collect();
+            print(global.output, &levels, &["LOGGER", "LEVEL"], rows)
+        }
         Part::All => {
             let dump = admin.json("/config_dump?include_eds")?;
-            print(if global.output == Format::Table { Format::Json } else { global.output }, &dump, &[], Vec::new())
+            match global.output {
+                Format::Table => print(Format::Json, &dump, &[], Vec::new()),
+                Format::Name => bail!("the whole dump has no names; ask for a part of it, or for -o json"),
+                format => print(format, &dump, &[], Vec::new()),
+            }
         }
-        Part::Endpoints => {
-            let clusters = admin.json("/clusters?format=json")?;
-            print(global.output, &clusters, &["ENDPOINT", "HEALTH", "OUTLIER", "CLUSTER"], endpoints(&clusters))
-        }
-        part => {
-            let dump = admin.json("/config_dump")?;
-            let (header, rows) = rows(part, &dump);
-            print(global.output, &dump, header, rows)
-        }
+        Part::Listeners => show(global.output, &section::LISTENERS, &admin),
+        Part::Routes => show(global.output, &section::ROUTES, &admin),
+        Part::Clusters => show(global.output, &section::CLUSTERS, &admin),
+        Part::Endpoints => show(global.output, &section::ENDPOINTS, &admin),
+        Part::Ecds => show(global.output, &section::ECDS, &admin),
     }
+}
+
+fn show(format: Format, section: &Section, admin: &Admin) -> Result<()> {
+    let page = admin.json(section.page)?;
+    let entries = section.entries(&page);
+    let rows = entries.iter().flat_map(|entry| (section.rows)(entry)).collect();
+    print(format, &entries, section.header, rows)
 }
 
 /// The admin interface of one Envoy.
@@ -62,7 +75,7 @@ struct Admin {
 
 impl Admin {
     fn of(global: &Global, proxy: &str) -> Result<Self> {
-        if let Some((_, state)) = State::only_running() {
+        if let Some((_, state)) = global.local_mesh() {
             let member = state.member(proxy)?;
             let ip = if member.netns.is_some() { "127.0.0.1".to_owned() } else { member.ip.to_string() };
             return Ok(Self { ip, netns: member.netns.clone() });
@@ -84,120 +97,14 @@ impl Admin {
         serde_json::from_str(&self.request(Method::Get, path)?)
             .context("Envoy's admin interface answered something else than JSON")
     }
-}
 
-fn log(admin: &Admin, level: Option<&str>) -> Result<()> {
-    let query = match level.map(|level| level.split_once('=')) {
-        None => String::new(),
-        Some(None) => format!("?level={}", level.unwrap_or_default()),
-        Some(Some((logger, level))) => format!("?{logger}={level}"),
-    };
-    print!("{}", admin.request(Method::Post, &format!("/logging{query}"))?);
-    Ok(())
-}
-
-type Rows = (&'static [&'static str], Vec<Vec<String>>);
-
-fn rows(part: Part, dump: &Value) -> Rows {
-    match part {
-        Part::Listeners => (&["NAME", "ADDRESS", "VERSION"], found(dump, "dynamic_listeners").map(listener).collect()),
-        Part::Clusters => (&["NAME", "TYPE", "VERSION"], found(dump, "dynamic_active_clusters").map(cluster).collect()),
-        Part::Ecds => (&["NAME", "TYPE", "VERSION"], found(dump, "ecds_filters").map(extension).collect()),
-        _ => (
-            &["ROUTE CONFIGURATION", "VIRTUAL HOST", "DOMAINS", "MATCH", "TO"],
-            found(dump, "dynamic_route_configs").flat_map(routes).collect(),
-        ),
-    }
-}
-
-/// The entries under `key` of every section of a configuration dump.
-fn found<'a>(dump: &'a Value, key: &'a str) -> impl Iterator<Item = &'a Value> {
-    let sections = dump["configs"].as_array().into_iter().flatten();
-    sections.flat_map(move |section| section[key].as_array().into_iter().flatten())
-}
-
-fn listener(entry: &Value) -> Vec<String> {
-    let active = &entry["active_state"];
-    let socket = &active["listener"]["address"]["socket_address"];
-    vec![
-        text(&entry["name"]),
-        format!("{}:{}", text(&socket["address"]), socket["port_value"]),
-        text(&active["version_info"]),
-    ]
-}
-
-fn cluster(entry: &Value) -> Vec<String> {
-    let cluster = &entry["cluster"];
-    let kind = cluster["type"].as_str().unwrap_or("STATIC").to_owned();
-    vec![text(&cluster["name"]), kind, text(&entry["version_info"])]
-}
-
-fn extension(entry: &Value) -> Vec<String> {
-    let filter = &entry["ecds_filter"];
-    vec![text(&filter["name"]), text(&filter["typed_config"]["@type"]), text(&entry["version_info"])]
-}
-
-fn routes(entry: &Value) -> Vec<Vec<String>> {
-    let config = &entry["route_config"];
-    let hosts = config["virtual_hosts"].as_array().into_iter().flatten();
-    let rows = hosts.flat_map(|host| host["routes"].as_array().into_iter().flatten().map(move |route| (host, route)));
-    rows.map(|(host, route)| {
-        let domains: Vec<String> = host["domains"].as_array().into_iter().flatten().map(text).collect();
-        let shown = match domains.as_slice() {
-            [first, _, ..] => format!("{first} +{}", domains.len() - 1),
-            _ => domains.join(""),
+    /// The levels of the loggers, after one or all of them were set if a level is given.
+    fn log(&self, level: Option<&str>) -> Result<String> {
+        let query = match level.map(|level| level.split_once('=')) {
+            None => String::new(),
+            Some(None) => format!("?level={}", level.unwrap_or_default()),
+            Some(Some((logger, level))) => format!("?{logger}={level}"),
         };
-        vec![text(&config["name"]), text(&host["name"]), shown, matches(&route["match"]), destination(route)]
-    })
-    .collect()
-}
-
-fn matches(route_match: &Value) -> String {
-    let Some(fields) = route_match.as_object() else { return String::new() };
-    fields
-        .iter()
-        .map(|(key, value)| format!("{key}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-fn destination(route: &Value) -> String {
-    let action = &route["route"];
-    if let Some(cluster) = action["cluster"].as_str() {
-        return cluster.to_owned();
+        self.request(Method::Post, &format!("/logging{query}"))
     }
-    if let Some(clusters) = action["weighted_clusters"]["clusters"].as_array() {
-        return clusters
-            .iter()
-            .map(|cluster| format!("{} {}", cluster["weight"], text(&cluster["name"])))
-            .collect::<Vec<_>>()
-            .join(", ");
-    }
-    ["redirect", "direct_response"]
-        .iter()
-        .find(|key| !route[**key].is_null())
-        .map_or_else(String::new, |key| format!("{key} {}", route[*key]))
-}
-
-fn endpoints(clusters: &Value) -> Vec<Vec<String>> {
-    let statuses = clusters["cluster_statuses"].as_array().into_iter().flatten();
-    let rows = statuses
-        .flat_map(|status| status["host_statuses"].as_array().into_iter().flatten().map(move |host| (status, host)));
-    rows.map(|(status, host)| {
-        let socket = &host["address"]["socket_address"];
-        let ejected =
-            if host["health_status"]["failed_outlier_check"].as_bool() == Some(true) { "EJECTED" } else { "OK" };
-        let health = host["health_status"]["eds_health_status"].as_str().unwrap_or("-").to_owned();
-        vec![
-            format!("{}:{}", text(&socket["address"]), socket["port_value"]),
-            health,
-            ejected.to_owned(),
-            text(&status["name"]),
-        ]
-    })
-    .collect()
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
 }

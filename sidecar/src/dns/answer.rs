@@ -89,9 +89,15 @@ pub fn decide<N: Names>(bytes: &[u8], transport: Transport, names: Option<&N>, z
         return answer.map_or(Decision::Forward, reply_or_ignore);
     };
     match look_up(names, &host, zone) {
-        Some(found) => reply_or_ignore(respond(&query, question, found, transport)),
-        None => Decision::Forward,
+        Some(found) if is_ours(question, &host, zone) => reply_or_ignore(respond(&query, question, found, transport)),
+        _ => Decision::Forward,
     }
+}
+
+/// Whether nobody else can answer this about a host of the mesh. A ServiceEntry gives a host of the world addresses in
+/// the mesh, but not its mail servers, certificates and services, which are where they were.
+fn is_ours(question: &Query, host: &str, zone: &Zone) -> bool {
+    matches!(question.query_type(), RecordType::A | RecordType::AAAA) || zone.covers(host)
 }
 
 /// SERVFAIL for a question: "ask again later". `None` if the bytes are no question.

@@ -74,9 +74,10 @@ impl Forwarder {
         Self { host, known: Mutex::new(Known { resolvers: Vec::new(), modified: None, checked: None }) }
     }
 
-    /// The answer of the first resolver that gives one.
+    /// The answer of the first resolver that gives one; a refusal only if none gives more.
     pub(super) async fn forward(&self, query: &[u8], transport: Transport) -> Result<Vec<u8>, ForwardError> {
         let mut failure = ForwardError::NoResolver(self.host.path.clone());
+        let mut refusal = None;
         for resolver in self.resolvers() {
             let asked = async {
                 match transport {
@@ -85,11 +86,12 @@ impl Forwarder {
                 }
             };
             match time::timeout(LIMIT, asked).await.unwrap_or_else(|late| Err(late.into())) {
+                Ok(answer) if refuses(&answer) => refusal = refusal.or(Some(answer)),
                 Ok(answer) => return Ok(answer),
                 Err(reason) => failure = ForwardError::Unanswered { resolver, reason },
             }
         }
-        Err(failure)
+        refusal.ok_or(failure)
     }
 
     fn resolvers(&self) -> Vec<SocketAddr> {
@@ -140,4 +142,9 @@ async fn ask_tcp(resolver: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
 fn answers(answer: &[u8], query: &[u8]) -> bool {
     let is_response = answer.get(2).is_some_and(|flags| flags & 0x80 != 0);
     is_response && answer.len() >= 12 && answer.get(..2) == query.get(..2)
+}
+
+/// Whether an answer says nothing about the name, so that another resolver may know more: SERVFAIL, NOTIMP, REFUSED.
+fn refuses(answer: &[u8]) -> bool {
+    answer.get(3).is_some_and(|flags| matches!(flags & 0x0f, 2 | 4 | 5))
 }

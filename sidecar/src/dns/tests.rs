@@ -21,6 +21,14 @@ struct Proxy {
 
 /// A proxy that knows one host and forwards to 127.0.0.1 at `resolver_port`.
 async fn proxy(folder: &Path, resolver_port: u16) -> Proxy {
+    let (proxy, stats) = bound(folder, resolver_port).await;
+    let address = proxy.address().unwrap();
+    let shutdown = CancellationToken::new();
+    tokio::spawn(proxy.run(shutdown.clone()));
+    Proxy { address, stats, shutdown }
+}
+
+async fn bound(folder: &Path, resolver_port: u16) -> (DnsProxy<Table>, Arc<DnsStats>) {
     let path = folder.join("resolv.conf");
     fs::write(&path, "nameserver 127.0.0.1\n").unwrap();
     let table = Arc::new(Table::new([("product.shop.svc.cluster.local", &["240.240.0.1"][..])]));
@@ -34,10 +42,7 @@ async fn proxy(folder: &Path, resolver_port: u16) -> Proxy {
     )
     .await
     .unwrap();
-    let address = proxy.address().unwrap();
-    let shutdown = CancellationToken::new();
-    tokio::spawn(proxy.run(shutdown.clone()));
-    Proxy { address, stats, shutdown }
+    (proxy, stats)
 }
 
 fn question(host: &str) -> Vec<u8> {
@@ -116,6 +121,21 @@ async fn questions_beyond_what_may_wait_are_refused_at_once() {
     let reply = time::timeout(Duration::from_secs(1), ask_udp(proxy.address, &question("example.com."))).await;
     assert_eq!(reply.unwrap().metadata.response_code, ResponseCode::ServFail);
     assert_eq!(proxy.stats.counts().overloads, 1);
+}
+
+#[tokio::test]
+async fn a_stream_whose_client_does_not_read_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let (proxy, _) = bound(folder.path(), 1).await;
+    let (mut client, server) = tokio::io::duplex(64);
+    let serving = tokio::spawn(async move { super::serve_stream(server, &proxy.shared).await });
+    time::pause();
+    let start = time::Instant::now();
+    // The answer is longer than what may lie unread.
+    write_frame(&mut client, &question("product.shop.svc.cluster.local.")).await.unwrap();
+    serving.await.unwrap().unwrap();
+    assert!((super::TCP_IDLE..super::TCP_IDLE * 2).contains(&start.elapsed()), "{:?}", start.elapsed());
+    drop(client);
 }
 
 #[tokio::test]

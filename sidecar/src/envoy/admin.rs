@@ -101,8 +101,7 @@ impl Admin {
     /// When Envoy does not answer.
     pub async fn active_connections(&self, stats_port: u16) -> Result<u64, AdminError> {
         let stats = self.stats("%5Elistener%5C..*_%5B0-9%5D%2B%5C.downstream_cx_active%24").await?;
-        let own = format!("_{stats_port}.downstream_cx_active");
-        Ok(stats.iter().filter(|(name, _)| !name.ends_with(&own)).map(|(_, value)| value).sum())
+        Ok(of_clients(&stats, stats_port))
     }
 
     /// Begins to close connections as their requests finish; new ones are accepted until Envoy ends.
@@ -133,6 +132,12 @@ impl Admin {
 
 fn accepted(path: &str, status: StatusCode) -> Result<(), AdminError> {
     if status.is_success() { Ok(()) } else { Err(AdminError::Refused { path: path.to_owned(), status }) }
+}
+
+/// The sum of gauges named `listener.<address>_<port>[.worker_<n>].downstream_cx_active`, without those of a port.
+fn of_clients(stats: &[(String, u64)], own_port: u16) -> u64 {
+    let own = format!("_{own_port}.");
+    stats.iter().filter(|(name, _)| !name.contains(&own)).map(|(_, value)| value).sum()
 }
 
 /// Lines of `name: number`; histograms and text are passed over.

@@ -3,7 +3,15 @@
 use std::{net::SocketAddr, process::Stdio};
 
 use http::{HeaderName, HeaderValue, Method as HttpMethod, header};
-use tokio::{net::TcpStream, process::Command, time};
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+use tokio::{
+    net::TcpStream,
+    process::{Child, Command},
+    time,
+};
 
 use super::{
     spec::{HttpProbe, Method, ProbeSpec, Target},
@@ -70,16 +78,32 @@ async fn check_exec(command: &[String]) -> Result<(), String> {
     let Some((program, arguments)) = command.split_first() else {
         return Err("the command is empty".to_owned());
     };
-    let status = Command::new(program)
+    let unable = |error: std::io::Error| format!("{program}: cannot run: {error}");
+    let child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
+        .process_group(0)
         .kill_on_drop(true)
-        .status()
-        .await
-        .map_err(|error| format!("{program}: cannot run: {error}"))?;
+        .spawn()
+        .map_err(unable)?;
+    let mut group = Group(child);
+    let status = group.0.wait().await.map_err(unable)?;
     if status.success() { Ok(()) } else { Err(format!("{program}: {status}")) }
+}
+
+/// A command with all it has started, which a shell does: they end with the try, not only the command.
+struct Group(Child);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // A command that was waited for has no id any more, so no stranger is hit.
+        if let Some(leader) = self.0.id().and_then(|id| i32::try_from(id).ok()) {
+            // It may end by itself in this moment.
+            let _ = killpg(Pid::from_raw(leader), Signal::SIGKILL);
+        }
+    }
 }
 
 /// Where a probe goes.

@@ -35,8 +35,11 @@ fn process(agent: &Agent, text: &mut Exposition) {
         text.family("ferro_agent_application_healthy", Kind::Gauge, "Whether the application's probe succeeds.")
             .sample(&[], healthy);
     }
-    let mut failures =
-        text.family("istio_agent_scrape_failures_total", Kind::Counter, "How often a source had no metrics.");
+    let mut failures = text.family(
+        "istio_agent_scrape_failures_total",
+        Kind::Counter,
+        "How often a source had no metrics or not all.",
+    );
     for (source, count) in agent.scrapes.counts() {
         failures.sample(&[("type", source)], count);
     }

@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use ferro_xds_protos::Kind;
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
 
 use crate::{
     fake_ferrod::FakeFerrod,
@@ -117,6 +120,20 @@ async fn sigterm_tells_ferrod_lets_requests_finish_and_ends_both() {
 #[tokio::test]
 async fn a_drain_ends_with_the_last_connection_and_not_with_its_time() {
     let (_ferrod, mut agent) = ready_workload().await;
+    let start = Instant::now();
+    agent.signal("-TERM");
+    assert!(agent.exited().await.success());
+    assert!(start.elapsed() < Duration::from_secs(8), "took {:?} of 10 s", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_scraper_that_keeps_its_connection_does_not_hold_up_a_drain() {
+    let (_ferrod, mut agent) = ready_workload().await;
+    let mut scraper = TcpStream::connect(agent.at(15090)).await.unwrap();
+    scraper.write_all(b"GET /stats/prometheus HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut status = [0; 12];
+    scraper.read_exact(&mut status).await.unwrap();
+    assert_eq!(&status, b"HTTP/1.1 200");
     let start = Instant::now();
     agent.signal("-TERM");
     assert!(agent.exited().await.success());

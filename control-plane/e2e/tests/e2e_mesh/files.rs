@@ -95,7 +95,9 @@ spec: {hosts: [bank.example.com], ports: [{number: 80, name: http, protocol: HTT
     let line = bad.lines().position(|line| line.contains("lots")).unwrap() + 1;
     assert_eq!(about["line"], line, "{about}");
     let described = mesh.ctl_ok(&["describe", "vs", "product", "-n", "shop"]);
-    assert!(described.contains("weight"), "{described}");
+    let finding =
+        format!("error: {}:{line}:{} spec.http[0].route[1].weight: ", about["file"].as_str().unwrap(), about["column"]);
+    assert!(described.lines().any(|line| line.trim_start().starts_with(&finding)), "{finding}\n{described}");
 
     mesh.rename_in("route.yaml", &split(0, 100));
     eventually("version 2 everywhere", || all_go_to(&mesh, "v2"));

@@ -3,12 +3,15 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ferro_e2e::{Blueprint, Load, Mesh, eventually, for_a_while};
+use ferro_e2e::{Blueprint, HTTP_PROBE, Load, Mesh, eventually, for_a_while};
 
 const WHO: &str = "http://product:8080/who";
 const PRODUCT: &str = "outbound|8080||product.shop.svc.cluster.local";
 /// Every WorkloadGroup of these tests says so.
 const PROBE_PERIOD: Duration = Duration::from_secs(1);
+/// The application's port on this machine stands in the command line of its agent, which is the shell's parent.
+const EXEC_PROBE: &str = r#"exec: {command: [sh, -c, 'port=$(tr "\0" "\n" < /proc/$PPID/cmdline | sed -n s/^8080=//p); exec curl -fsS http://127.0.0.1:$port/healthz']}"#;
+const PROBES: [&str; 3] = [HTTP_PROBE, "tcpSocket: {port: 8080}", EXEC_PROBE];
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Whether the sidecar of version 1 sends requests to version 2.
@@ -23,7 +26,11 @@ fn is_registered(mesh: &Mesh) -> bool {
 }
 
 fn mesh() -> Mesh {
-    let mesh = Blueprint::two_versions().up();
+    probed(HTTP_PROBE)
+}
+
+fn probed(probe: &'static str) -> Mesh {
+    let mesh = Blueprint::two_versions().probe(probe).up();
     eventually("version 2 is an endpoint", || is_endpoint(&mesh));
     assert!(is_registered(&mesh));
     mesh
@@ -31,25 +38,29 @@ fn mesh() -> Mesh {
 
 #[test]
 fn a_dead_application_under_a_live_agent_leaves_the_endpoints_within_two_probe_periods_and_comes_back() {
-    let mut mesh = mesh();
-    mesh.kill("product-v2.app");
-    let took = eventually("version 2 is no endpoint", || !is_endpoint(&mesh));
-    assert!(took <= 2 * PROBE_PERIOD, "{took:?}");
-    assert!(is_registered(&mesh), "the workload is there, only unhealthy");
+    for probe in PROBES {
+        let mut mesh = probed(probe);
+        mesh.kill("product-v2.app");
+        let took = eventually("version 2 is no endpoint", || !is_endpoint(&mesh));
+        assert!(took <= 2 * PROBE_PERIOD, "{took:?} by {probe}");
+        assert!(is_registered(&mesh), "the workload is there, only unhealthy");
 
-    mesh.start_again("product-v2.app");
-    eventually("version 2 is an endpoint again", || is_endpoint(&mesh));
+        mesh.start_again("product-v2.app");
+        eventually("version 2 is an endpoint again", || is_endpoint(&mesh));
+    }
 }
 
 #[test]
 fn a_dead_application_stays_out_of_the_endpoints_while_ferrod_starts_anew() {
-    let mut mesh = mesh();
-    mesh.kill("product-v2.app");
-    eventually("version 2 is no endpoint", || !is_endpoint(&mesh));
-    mesh.kill("ferrod");
-    mesh.start_ferrod_again();
-    for_a_while("version 2 is no endpoint", Duration::from_secs(3), || !is_endpoint(&mesh));
-    mesh.settled();
+    for probe in PROBES {
+        let mut mesh = probed(probe);
+        mesh.kill("product-v2.app");
+        eventually("version 2 is no endpoint", || !is_endpoint(&mesh));
+        mesh.kill("ferrod");
+        mesh.start_ferrod_again();
+        for_a_while("version 2 is no endpoint", Duration::from_secs(3), || !is_endpoint(&mesh));
+        mesh.settled();
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ fn table() -> Table {
         ("both.shop.svc.cluster.local", &["240.240.0.2", "fd00::2"][..]),
         ("headless.shop.svc.cluster.local", &["10.0.0.1", "10.0.0.2", "10.0.0.3"][..]),
         ("empty.shop.svc.cluster.local", &[][..]),
+        ("api.example.com", &["240.240.0.3"][..]),
     ])
 }
 
@@ -109,6 +110,24 @@ fn names_outside_the_mesh_are_forwarded() {
     for host in ["example.com.", "unknown.", "product.elsewhere.svc.cluster.local."] {
         assert_eq!(decide_on(&question(host, RecordType::A)), Decision::Forward, "{host}");
     }
+}
+
+#[test]
+fn other_types_than_addresses_are_forwarded_for_hosts_outside_the_cluster_and_empty_within() {
+    for kind in [RecordType::MX, RecordType::TXT, RecordType::SRV, RecordType::HTTPS, RecordType::ANY] {
+        assert_eq!(decide_on(&question("api.example.com.", kind)), Decision::Forward, "{kind}");
+        for host in ["product.", "product.shop.svc.", "product.shop.svc.cluster.local."] {
+            let reply = answer(decide_on(&question(host, kind)));
+            assert_eq!(
+                (reply.metadata.response_code, reply.answers.len()),
+                (ResponseCode::NoError, 0),
+                "{host} {kind}"
+            );
+        }
+    }
+    assert_eq!(addresses(&answer(decide_on(&question("api.example.com.", RecordType::A)))), ["240.240.0.3"]);
+    let none = answer(decide_on(&question("api.example.com.", RecordType::AAAA)));
+    assert!(none.answers.is_empty(), "its address in the mesh is the only one");
 }
 
 #[test]

@@ -8,6 +8,11 @@ use crate::dns::{answer::Transport, read_frame, write_frame};
 const QUERY: &[u8] = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01";
 const ANSWER: &[u8] = b"\x12\x34\x81\x80\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01";
 
+/// The same question refused, by response code.
+const SERVFAIL: &[u8] = b"\x12\x34\x81\x82\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01";
+const NXDOMAIN: &[u8] = b"\x12\x34\x81\x83\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01";
+const REFUSED: &[u8] = b"\x12\x34\x81\x85\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01";
+
 fn forwarder(folder: &Path, port: u16, resolvers: &[&str]) -> Forwarder {
     let path = folder.join("resolv.conf");
     let text: String = resolvers.iter().map(|address| format!("nameserver {address}\n")).collect();
@@ -46,6 +51,25 @@ async fn a_resolver_that_is_silent_is_passed_over() {
     resolver("127.0.0.2", port, &[ANSWER]).await;
     let forwarder = forwarder(folder.path(), port, &["127.0.0.1", "127.0.0.2"]);
     assert_eq!(forwarder.forward(QUERY, Transport::Udp).await.unwrap(), ANSWER);
+}
+
+#[tokio::test]
+async fn a_resolver_that_cannot_tell_is_passed_over_and_one_that_denies_is_not() {
+    for (first, wanted) in [(&[SERVFAIL], ANSWER), (&[REFUSED], ANSWER), (&[NXDOMAIN], NXDOMAIN)] {
+        let folder = tempfile::tempdir().unwrap();
+        let port = resolver("127.0.0.1", 0, first).await;
+        resolver("127.0.0.2", port, &[ANSWER]).await;
+        let forwarder = forwarder(folder.path(), port, &["127.0.0.1", "127.0.0.2"]);
+        assert_eq!(forwarder.forward(QUERY, Transport::Udp).await.unwrap(), wanted);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_comes_back_if_no_other_resolver_knows_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = resolver("127.0.0.1", 0, &[SERVFAIL]).await;
+    let forwarder = forwarder(folder.path(), port, &["127.0.0.1", "127.0.0.2"]);
+    assert_eq!(forwarder.forward(QUERY, Transport::Udp).await.unwrap(), SERVFAIL);
 }
 
 #[tokio::test]

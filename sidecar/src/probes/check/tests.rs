@@ -1,8 +1,9 @@
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{collections::BTreeMap, fs, net::Ipv4Addr, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
+    time,
 };
 
 use super::check;
@@ -97,4 +98,23 @@ async fn the_exit_status_decides_an_exec_probe() {
 #[tokio::test]
 async fn a_command_that_hangs_is_given_up() {
     assert_eq!(reason(probe(r#"{"exec":{"command":["sleep","60"]}}"#, 1).await), "no answer within 1 s");
+}
+
+#[tokio::test]
+async fn what_a_hanging_command_has_started_ends_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pid");
+    let script = format!("sleep 60 & echo $! > {}; wait", file.display());
+    let json = serde_json::json!({ "exec": { "command": ["sh", "-c", script] } });
+    assert_eq!(reason(probe(&json.to_string(), 1).await), "no answer within 1 s");
+    let stat = format!("/proc/{}/stat", fs::read_to_string(&file).unwrap().trim());
+    // A zombie has ended too: whoever adopted it may take its time.
+    let runs = || fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z"));
+    time::timeout(Duration::from_secs(5), async {
+        while runs() {
+            time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .expect("the sleep has ended");
 }
