@@ -171,7 +171,7 @@ impl Core {
             }
             What::Suspected { kind, names } => self.suspected(session, kind, &names),
             What::Closed { .. } => self.closed(session, event.stream, unix_millis),
-            What::Opened { .. } | What::UnknownType { .. } | What::Health { .. } => {}
+            What::Opened { .. } | What::UnknownType { .. } | What::Health { .. } | What::Stale { .. } => {}
         }
     }
 
