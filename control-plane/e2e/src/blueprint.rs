@@ -24,6 +24,7 @@ pub struct Blueprint {
     gateway: Option<&'static str>,
     files: Vec<(String, String)>,
     mesh_config: Option<&'static str>,
+    probe: bool,
 }
 
 // === impl Blueprint ===
@@ -31,7 +32,7 @@ pub struct Blueprint {
 impl Blueprint {
     /// Nothing but a control plane.
     pub fn new(mode: Mode) -> Self {
-        Self { mode, workloads: Vec::new(), gateway: None, files: Vec::new(), mesh_config: None }
+        Self { mode, workloads: Vec::new(), gateway: None, files: Vec::new(), mesh_config: None, probe: true }
     }
 
     /// The service `product`, versions v1 and v2, with a subset for each.
@@ -58,6 +59,13 @@ impl Blueprint {
     #[must_use]
     pub fn file(mut self, name: &str, text: &str) -> Self {
         self.files.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
+    /// Leaves out the probes of all workloads.
+    #[must_use]
+    pub fn unprobed(mut self) -> Self {
+        self.probe = false;
         self
     }
 
@@ -123,6 +131,7 @@ impl Blueprint {
         }
         for (service, version) in &self.workloads {
             yaml.push_str(&GROUP.replace("$SERVICE", service).replace("$VERSION", version));
+            yaml.push_str(if self.probe { PROBE } else { "" });
         }
         yaml
     }
@@ -144,8 +153,9 @@ metadata: {name: $SERVICE-$VERSION, namespace: shop}
 spec:
   metadata: {labels: {app: $SERVICE, version: $VERSION}}
   template: {serviceAccount: $SERVICE, ports: {http: 8080}}
-  probe: {periodSeconds: 1, httpGet: {path: /healthz, port: 8080}}
 ";
+
+const PROBE: &str = "  probe: {periodSeconds: 1, httpGet: {path: /healthz, port: 8080}}\n";
 
 /// A subset of the product for each of its versions.
 pub const SUBSETS: &str = "
