@@ -9,7 +9,7 @@ use ferro_xds_protos::Kind;
 use prometheus::{Encoder, Histogram, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder};
 use tonic::Code;
 
-use self::register::Register;
+use self::register::{Register, type_label};
 
 mod register;
 #[cfg(test)]
@@ -75,18 +75,14 @@ impl Metrics {
     /// Two metrics have one name: a mistake in this file.
     pub fn new() -> prometheus::Result<Self> {
         let registry = Registry::new();
-        let to = Register(&registry);
+        // Clones are the same registry.
+        let to = Register(registry.clone());
         let by_node = |(kind, name): (Kind, &str)| {
             let help = format!("Refusals of {} by connected proxies", kind.short());
             Ok((kind, to.gauges(name, &help, &["node", "err"])?))
         };
-        let version = env!("CARGO_PKG_VERSION");
-        to.gauges("pilot_info", "The version of this control plane", &["version"])?
-            .with_label_values(&[version])
-            .set(1);
-        let build = to.gauges("istio_build", "The version of this component", &["component", "tag"])?;
-        build.with_label_values(&["pilot", version]).set(1);
-        let metrics = Self {
+        say_version(&to)?;
+        Ok(Self {
             connected: to.gauges("pilot_xds", "Proxies connected to this control plane", &["version"])?,
             rejected_configs: to
                 .gauge("pilot_total_rejected_configs", "Documents whose newest form is not in force")?,
@@ -123,18 +119,8 @@ impl Metrics {
             rejects: to.counters("pilot_total_xds_rejects", "Responses a proxy refused, by resource type")?,
             rejects_by_node: BY_NODE.into_iter().map(by_node).collect::<prometheus::Result<_>>()?,
             expired_nonces: to.counters("pilot_xds_expired_nonce", "Requests that answered an older response")?,
-            registry: registry.clone(),
-        };
-        for kind in Kind::ALL {
-            let label = &[type_label(kind)];
-            for counters in [&metrics.pushes, &metrics.bytes, &metrics.rejects, &metrics.expired_nonces] {
-                counters.with_label_values(label);
-            }
-            for histograms in [&metrics.sizes, &metrics.push_time] {
-                histograms.with_label_values(label);
-            }
-        }
-        Ok(metrics)
+            registry,
+        })
     }
 
     /// A response of this size was sent, `since` the change it carries; nothing if it carries none.
@@ -185,22 +171,16 @@ impl Metrics {
     }
 }
 
+fn say_version(to: &Register) -> prometheus::Result<()> {
+    let version = env!("CARGO_PKG_VERSION");
+    let info = to.gauges("pilot_info", "The version of this control plane", &["version"])?;
+    info.with_label_values(&[version]).set(1);
+    let build = to.gauges("istio_build", "The version of this component", &["component", "tag"])?;
+    build.with_label_values(&["pilot", version]).set(1);
+    Ok(())
+}
+
 /// The name of a code as istiod writes it: `Internal`, `InvalidArgument`; numbers that name none are `Unknown`.
 fn code_label(code: i32) -> String {
     format!("{:?}", Code::from_i32(code))
-}
-
-/// A kind as istiod writes it in labels.
-const fn type_label(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Cluster => "cds",
-        Kind::Endpoint => "eds",
-        Kind::Secret => "sds",
-        Kind::ExtensionConfig => "ecds",
-        Kind::Listener => "lds",
-        Kind::Route => "rds",
-        Kind::VirtualHost => "vhds",
-        Kind::Runtime => "rtds",
-        Kind::NameTable => "nds",
-    }
 }
