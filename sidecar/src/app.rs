@@ -6,6 +6,7 @@
 //! ```
 
 use std::{
+    convert::Infallible,
     fs::{self, File, TryLockError},
     io,
     net::SocketAddr,
@@ -164,17 +165,24 @@ impl App {
         tasks.spawn("relay", self.relay.run(self.relay_socket, stop.clone()));
         tasks.spawn("dns", self.dns.run(stop.clone()));
         tasks.spawn("status", http::serve(self.status, Arc::clone(&self.agent), stop.clone()));
+        let agent = Arc::clone(&self.agent);
         let readiness = Arc::new(ReadinessPort(self.agent));
         tasks.spawn("readiness", http::serve(self.readiness, readiness, stop.clone()));
-        if let Some(spec) = self.config.probe {
-            let (reporter, draining) = (health.clone(), drain.clone());
-            let report = move |health: &Health| {
-                self.application.send_replace(health.clone());
-                if !draining.is_cancelled() {
-                    report(&reporter, health);
-                }
-            };
-            tasks.spawn("probes", probes::run(spec, self.config.capture, report, stop.clone()));
+        match self.config.probe {
+            Some(spec) => {
+                let (reporter, draining) = (health.clone(), drain.clone());
+                let report = move |health: &Health| {
+                    self.application.send_replace(health.clone());
+                    if !draining.is_cancelled() {
+                        report(&reporter, health);
+                    }
+                };
+                tasks.spawn("probes", probes::run(spec, self.config.capture, report, stop.clone()));
+            }
+            None if self.config.workload.group.is_some() => {
+                tasks.spawn("registration", report_when_ready(agent, health.clone(), stop.clone()));
+            }
+            None => {}
         }
         tasks.spawn("envoy", async move {
             let announce = async {
@@ -192,6 +200,23 @@ impl App {
         });
         tasks.run(GRACE).await
     }
+}
+
+/// Without a probe a workload is healthy once its sidecar can take requests. ferrod must be told: the WorkloadGroup may have
+/// gained a probe after this agent was started, and an agent before this one may have said "draining".
+async fn report_when_ready(
+    agent: Arc<Agent>,
+    reporter: relay::HealthReporter,
+    stop: CancellationToken,
+) -> Result<(), Infallible> {
+    tokio::select! {
+        () = agent.until_ready() => {
+            reporter.report(relay::Health::Healthy);
+            stop.cancelled().await;
+        }
+        () = stop.cancelled() => {}
+    }
+    Ok(())
 }
 
 fn report(reporter: &relay::HealthReporter, health: &Health) {

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use ferro_xds_protos::PROTOCOL_VERSION;
 
 /// The Ferromesh sidecar agent: starts Envoy beside a workload and keeps it configured.
 #[derive(Clone, Debug, Parser)]
@@ -78,6 +79,9 @@ pub struct Args {
     /// The file that names the resolvers for names outside the mesh
     #[arg(long, env = "FERRO_RESOLV_CONF", value_name = "PATH", default_value = "/etc/resolv.conf")]
     pub resolv_conf: PathBuf,
+    /// The protocol version to say, in place of the agent's own: for tests of meshes of mixed versions
+    #[arg(long, env = "FERRO_PROTOCOL_VERSION", value_name = "N", default_value_t = PROTOCOL_VERSION, hide = true)]
+    pub protocol_version: u32,
     /// Which log lines the agent writes
     #[arg(long, env = "RUST_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,

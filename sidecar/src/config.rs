@@ -49,6 +49,8 @@ pub struct Config {
     pub drain: Duration,
     /// The file that names the host's resolvers.
     pub resolv_conf: PathBuf,
+    /// The version of the protocol to ferrod that the agent says it speaks.
+    pub protocol: u32,
 }
 
 /// Who the workload is.
@@ -253,6 +255,7 @@ impl Config {
             app_metrics,
             drain: Duration::from_secs(args.drain_seconds),
             resolv_conf: args.resolv_conf,
+            protocol: args.protocol_version,
         };
         config.check_socket_path()?;
         Ok(config)

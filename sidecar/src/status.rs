@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use ferro_process::supervise::Chain;
@@ -32,6 +33,9 @@ use readiness::{Facts, Listening, missing};
 
 mod own;
 mod readiness;
+
+/// How often an agent looks whether it has become ready.
+const READY_PERIOD: Duration = Duration::from_millis(200);
 
 /// Everything the pages read.
 pub(crate) struct Agent {
@@ -86,6 +90,13 @@ impl Agent {
             listening,
             application: self.application.borrow().clone(),
         })
+    }
+
+    /// Returns when nothing is missing any more.
+    pub(crate) async fn until_ready(&self) {
+        while !self.missing().await.is_empty() {
+            tokio::time::sleep(READY_PERIOD).await;
+        }
     }
 
     async fn listening(&self, pid: u32) -> Listening {

@@ -8,6 +8,8 @@
 
 mod canonical;
 pub mod ferromesh;
+#[cfg(feature = "json")]
+pub mod json;
 mod kind;
 pub mod node;
 mod resource;
@@ -17,6 +19,6 @@ pub mod wkt;
 
 pub use canonical::encode;
 pub use envoy_types::pb as envoy;
-pub use ferromesh::PROTOCOL_VERSION;
+pub use ferromesh::{PROTOCOL_VERSION, speaks_with};
 pub use kind::Kind;
 pub use resource::Resource;

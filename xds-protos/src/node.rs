@@ -28,6 +28,8 @@ pub const DNS_CAPTURE: &str = "DNS_CAPTURE";
 pub const FERRO_APP_PORTS: &str = "FERRO_APP_PORTS";
 /// Version of the protocol between agent and ferrod, a number.
 pub const FERRO_PROTOCOL: &str = "FERRO_PROTOCOL";
+/// How old the cache is that the proxy runs with, in seconds, a number; absent when it runs with what ferrod sent.
+pub const FERRO_CACHE_AGE: &str = "FERRO_CACHE_AGE";
 
 /// Value of [`INTERCEPTION_MODE`]: iptables send the workload's traffic to 15001 and 15006.
 pub const REDIRECT: &str = "REDIRECT";

@@ -12,7 +12,7 @@
 //! GET    /api/v1/diagnostics                    Vec<Value>: the current diagnostics of every source
 //! GET    /debug/syncz                           Vec<ProxyStatus>
 //! GET    /debug/timeline                        Timeline of the newest revision
-//! GET    /debug/config_dump?proxyID=            every resource as that proxy gets it, proto bytes in base64
+//! GET    /debug/config_dump?proxyID=            every resource as that proxy gets it, as proto JSON
 //! ```
 
 mod figure;
@@ -128,10 +128,16 @@ pub struct ProxyStatus {
     pub version: String,
     /// `delta` or `sotw`.
     pub protocol: String,
+    /// The version of the agent protocol it says it speaks; 0 if it says none.
+    #[serde(default)]
+    pub agent_protocol: u32,
     /// Its addresses.
     pub addresses: Vec<String>,
     /// Seconds since it connected.
     pub connected_s: u64,
+    /// How old the cache is that it runs with, in seconds; absent once it has acknowledged everything it was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_age_seconds: Option<u64>,
     /// By short type name: `CDS`, `EDS`, ...
     pub types: BTreeMap<String, TypeStatus>,
 }

@@ -24,7 +24,7 @@ pub struct Blueprint {
     gateway: Option<&'static str>,
     files: Vec<(String, String)>,
     mesh_config: Option<&'static str>,
-    probe: &'static str,
+    probe: Option<&'static str>,
 }
 
 // === impl Blueprint ===
@@ -33,7 +33,7 @@ impl Blueprint {
     /// Nothing but a control plane.
     pub fn new(mode: Mode) -> Self {
         let (workloads, files) = (Vec::new(), Vec::new());
-        Self { mode, workloads, gateway: None, files, mesh_config: None, probe: HTTP_PROBE }
+        Self { mode, workloads, gateway: None, files, mesh_config: None, probe: Some(HTTP_PROBE) }
     }
 
     /// The service `product`, versions v1 and v2, with a subset for each.
@@ -63,6 +63,13 @@ impl Blueprint {
         self
     }
 
+    /// Leaves out the probes of all workloads.
+    #[must_use]
+    pub fn unprobed(mut self) -> Self {
+        self.probe = None;
+        self
+    }
+
     /// Gives ferrod a MeshConfig.
     #[must_use]
     pub fn mesh_config(mut self, text: &'static str) -> Self {
@@ -73,7 +80,7 @@ impl Blueprint {
     /// How every workload is probed: a method as in a WorkloadGroup's probe, instead of a GET of `/healthz`.
     #[must_use]
     pub fn probe(mut self, method: &'static str) -> Self {
-        self.probe = method;
+        self.probe = Some(method);
         self
     }
 
@@ -131,9 +138,10 @@ impl Blueprint {
             yaml.push_str(&SERVICE.replace("$SERVICE", service));
         }
         for (service, version) in &self.workloads {
-            yaml.push_str(
-                &GROUP.replace("$PROBE", self.probe).replace("$SERVICE", service).replace("$VERSION", version),
-            );
+            yaml.push_str(&GROUP.replace("$SERVICE", service).replace("$VERSION", version));
+            if let Some(probe) = self.probe {
+                yaml.push_str(&PROBE.replace("$PROBE", probe));
+            }
         }
         yaml
     }
@@ -155,8 +163,9 @@ metadata: {name: $SERVICE-$VERSION, namespace: shop}
 spec:
   metadata: {labels: {app: $SERVICE, version: $VERSION}}
   template: {serviceAccount: $SERVICE, ports: {http: 8080}}
-  probe: {periodSeconds: 1, $PROBE}
 ";
+
+const PROBE: &str = "  probe: {periodSeconds: 1, $PROBE}\n";
 
 /// The probe of the sample shop.
 pub const HTTP_PROBE: &str = "httpGet: {path: /healthz, port: 8080}";

@@ -118,7 +118,12 @@ impl Mesh {
 
     /// Starts a program again that has ended; does not wait for anything.
     pub fn start_again(&mut self, name: &str) {
-        let again = self.process(name).again(&self.log_file(name));
+        self.start_again_with(name, &[]);
+    }
+
+    /// The same with more arguments, for this time.
+    pub fn start_again_with(&mut self, name: &str, more: &[&str]) {
+        let again = self.process(name).again(&self.log_file(name), more);
         self.recorded.processes.insert(name.to_owned(), again);
     }
 
@@ -346,14 +351,19 @@ impl Mesh {
     }
 
     /// The sum of a metric of ferrod over all label sets that contain `labels`.
+    ///
+    /// # Panics
+    /// ferrod has no such metric, or none with such labels.
     pub fn metric(&self, name: &str, labels: &str) -> u64 {
         let url = self.url("/metrics").replace(":8080", ":15014");
         let page = self.client.get(&url).unwrap_or_else(|error| panic!("{url}: {error}")).body;
-        let values = page.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
-            let (series, value) = line.rsplit_once(' ')?;
-            (series.split('{').next() == Some(name) && series.contains(labels)).then_some(value)
-        });
-        values.filter_map(|value| value.parse::<u64>().ok()).sum()
+        // Else a name that is written wrong counts as zero, which is what most tests hope for.
+        assert!(page.contains(&format!("# TYPE {name} ")), "no metric {name} in {page}");
+        let series = page.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.rsplit_once(' '));
+        let named = series.filter(|(series, _)| series.split('{').next() == Some(name) && series.contains(labels));
+        let values: Vec<u64> = named.filter_map(|(_, value)| value.parse().ok()).collect();
+        assert!(!values.is_empty(), "no {name} with {labels:?} in {page}");
+        values.into_iter().sum()
     }
 
     fn url(&self, path: &str) -> String {

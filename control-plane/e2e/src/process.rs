@@ -47,12 +47,13 @@ impl Process {
         eventually("a killed process is gone", || !self.alive());
     }
 
-    /// Starts the same program again with the same arguments.
-    pub(crate) fn again(&self, log: &Path) -> Self {
+    /// Starts the same program again with the same arguments, and more of them.
+    pub(crate) fn again(&self, log: &Path, more: &[&str]) -> Self {
         let log = File::options().append(true).create(true).open(log).expect("a log of a mesh of our own");
         let (program, arguments) = self.argv.split_first().expect("a recorded process has a program");
         let mut child = Command::new(program)
             .args(arguments)
+            .args(more)
             .envs(&self.env)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a file of our own"))

@@ -45,7 +45,14 @@ fn row(proxy: &ProxyStatus) -> Vec<String> {
     let states =
         COLUMNS.iter().map(|kind| proxy.types.get(*kind).map_or_else(|| "-".to_owned(), |status| status.state.clone()));
     let head = [proxy.name.clone(), proxy.proxy_type.clone(), proxy.protocol.clone()];
-    head.into_iter().chain(states).chain([format!("{} s", proxy.connected_s)]).collect()
+    head.into_iter().chain(states).chain([connected(proxy)]).collect()
+}
+
+fn connected(proxy: &ProxyStatus) -> String {
+    match proxy.cache_age_seconds {
+        Some(age) => format!("{} s, from cache, {age} s", proxy.connected_s),
+        None => format!("{} s", proxy.connected_s),
+    }
 }
 
 fn details(proxies: &[ProxyStatus]) -> Vec<Vec<String>> {
@@ -74,3 +81,6 @@ fn nacks(proxies: &[ProxyStatus]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,9 @@
 //! The admin API, `/ready` and `/debug`: HTTP on loopback.
 
+mod metrics;
 mod objects;
 mod proxies;
+mod refusal;
 
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use ferro_api::{Refusal, Version};
+use ferro_model::{Diagnostic, Limits};
 use ferro_store::Store;
 use ferro_store::source::file::FileStatus;
 use serde::Deserialize;
@@ -18,9 +21,6 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::control::Control;
-
-/// The largest request: a file of policy may be as large (`Limits::file_bytes`).
-const BODY_LIMIT: usize = 16 << 20;
 
 /// What the handlers work on.
 #[derive(Clone)]
@@ -33,6 +33,8 @@ pub struct Api {
     pub xds: ferro_xds::server::Server,
     /// What is wrong with the policy files.
     pub files: watch::Receiver<FileStatus>,
+    /// What the MeshConfig says that nobody reads.
+    pub mesh_config: Arc<[Diagnostic]>,
 }
 
 /// A refusal with its status.
@@ -65,13 +67,14 @@ pub fn router(api: Api) -> Router {
         .route("/debug/timeline", get(timeline))
         .route("/debug/filter_reload", post(filter_reload))
         .route("/debug/config_dump", get(proxies::config_dump))
-        .layer(axum::extract::DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(axum::extract::DefaultBodyLimit::max(Limits::default().file_bytes))
+        .layer(axum::middleware::from_fn(refusal::in_json))
         .with_state(api)
 }
 
 /// `/metrics` and `/version`, on a port of their own.
 pub fn metrics_router(api: Api) -> Router {
-    Router::new().route("/metrics", get(metrics)).route("/version", get(version)).with_state(api)
+    Router::new().route("/metrics", get(metrics::show)).route("/version", get(version)).with_state(api)
 }
 
 async fn ready(State(api): State<Api>) -> Response {
@@ -111,23 +114,11 @@ async fn filter_reload(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn metrics(State(api): State<Api>) -> String {
-    let snapshot = api.store.snapshot();
-    let metrics = api.control.metrics();
-    metrics.objects.reset();
-    for kind in ferro_model::ObjectKind::ALL {
-        let count = snapshot.of_kind(*kind).count();
-        metrics.objects.with_label_values(&[kind.as_str()]).set(i64::try_from(count).unwrap_or(i64::MAX));
-    }
-    let rejected = api.files.borrow().count(ferro_model::Severity::Error);
-    metrics.rejected_configs.set(i64::try_from(rejected).unwrap_or(i64::MAX));
-    metrics.render()
-}
-
-/// Everything that is wrong right now: files first, then what translation found.
+/// Everything that is wrong right now: the MeshConfig and the files first, then what translation found.
 async fn diagnostics(State(api): State<Api>) -> Json<Vec<Value>> {
     let status = api.files.borrow().clone();
-    let of_files = status.diagnostics().filter_map(|diagnostic| serde_json::to_value(diagnostic).ok());
+    let read = api.mesh_config.iter().chain(status.diagnostics());
+    let of_files = read.filter_map(|diagnostic| serde_json::to_value(diagnostic).ok());
     let mut all: Vec<Value> = of_files.collect();
     for finding in api.control.findings() {
         all.push(serde_json::json!({

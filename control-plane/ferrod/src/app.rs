@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use ferro_model::MeshConfig;
+use ferro_model::{Diagnostic, MeshConfig};
 use ferro_process::supervise::Supervisor;
 use ferro_store::source::file::{FileOptions, FileSource};
 use ferro_store::{Store, StoreOptions};
@@ -62,7 +62,7 @@ impl App {
             "--bind {}: only loopback addresses are served until workloads have identities",
             args.bind
         );
-        let config = mesh_config(args)?;
+        let (config, findings) = mesh_config(args)?;
         let module = args.wasm_module.as_deref().map(Module::load).transpose()?;
         let wasm_module = module.as_ref().map(|module| module.sha256().parse()).transpose()?;
         let filter_reload = Duration::from_millis(args.wasm_reload_ms);
@@ -76,7 +76,7 @@ impl App {
         let control = Arc::new(Control::new(Pipeline::new(Arc::new(config), settings), Metrics::new()?));
         let limits = Limits { identity: identity().into(), ..Limits::default() };
         let server = Server::new(Arc::new(ControlSource(Arc::clone(&control))), limits);
-        let api = Api { control, store, xds: server, files: files.status() };
+        let api = Api { control, store, xds: server, files: files.status(), mesh_config: findings.into() };
         Ok(Self {
             xds: bind(args, args.xds_port, "--xds-port").await?,
             socket: args.xds_socket.as_deref().map(socket).transpose()?,
@@ -108,7 +108,7 @@ impl App {
         let addresses = self.addresses()?;
         info!(xds = %addresses.xds, http = %addresses.http, metrics = %addresses.metrics, "ferrod listens");
         let mut tasks = Supervisor::new(shutdown.clone());
-        let Api { control, store, xds, files } = self.api.clone();
+        let Api { control, store, xds, files, .. } = self.api.clone();
         tasks.spawn("files", self.files.run(shutdown.clone()));
         tasks.spawn("follow", tasks::follow(Arc::clone(&control), store.clone(), files, shutdown.clone()));
         tasks.spawn("register", tasks::register(control, store, shutdown.clone()));
@@ -143,14 +143,15 @@ fn socket(path: &std::path::Path) -> Result<UnixListener> {
     UnixListener::bind(path).with_context(|| format!("cannot listen on {}", path.display()))
 }
 
-fn mesh_config(args: &Args) -> Result<MeshConfig> {
-    let Some(path) = &args.mesh_config else { return Ok(MeshConfig::default()) };
+/// The settings, and what the file says that nobody reads.
+fn mesh_config(args: &Args) -> Result<(MeshConfig, Vec<Diagnostic>)> {
+    let Some(path) = &args.mesh_config else { return Ok((MeshConfig::default(), Vec::new())) };
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read the mesh config {}", path.display()))?;
     match MeshConfig::parse(&path.display().to_string(), &text) {
         Ok((config, findings)) => {
             findings.iter().for_each(|finding| warn!("{finding}"));
-            Ok(config)
+            Ok((config, findings))
         }
         Err(findings) => bail!("{}", findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
     }

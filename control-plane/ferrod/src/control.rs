@@ -5,14 +5,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ferro_api::Timeline;
-use ferro_model::mesh::AddressTable;
+use ferro_model::mesh::{AddressTable, Mesh};
 use ferro_model::{Change, ObjectKey, ObjectKind, Spec};
 use ferro_translate::{Finding, Proxy, Settings};
 use ferro_xds::{Attachment, Refusal, SessionEvent, Snapshot, Source, StreamId, Variant, What};
 use ferro_xds_protos::envoy::envoy::config::core::v3::Node;
+use ferro_xds_protos::{Kind, node as keys};
 use tokio::sync::{Notify, watch};
 use tracing::{debug, info, warn};
 
+use crate::convergence::Convergence;
 use crate::metrics::Metrics;
 use crate::node;
 use crate::pipeline::{Pipeline, Published};
@@ -35,6 +37,7 @@ struct State {
     registrations: Registrations,
     nodes: HashMap<StreamId, Arc<Node>>,
     timeline: Timeline,
+    convergence: Convergence,
 }
 
 // === impl Control ===
@@ -47,12 +50,23 @@ impl Control {
             registrations: Registrations::default(),
             nodes: HashMap::new(),
             timeline: Timeline::default(),
+            convergence: Convergence::default(),
         };
         Self { state: Mutex::new(state), served: watch::Sender::new(None), registrations: Notify::new(), metrics }
     }
 
-    /// The metrics of the process.
+    /// The metrics of the process, brought up to date as far as they are not events.
     pub fn metrics(&self) -> &Metrics {
+        let mut state = self.lock();
+        state.convergence.take(Instant::now()).into_iter().for_each(|after| self.metrics.converged(after));
+        let connected = &self.metrics.connected;
+        connected.reset();
+        // Never without a series.
+        connected.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(0);
+        for node in state.nodes.values() {
+            let version = node::text(node, keys::ISTIO_VERSION).unwrap_or("unknown");
+            connected.with_label_values(&[version.trim_start_matches("ferromesh-")]).inc();
+        }
         &self.metrics
     }
 
@@ -67,14 +81,18 @@ impl Control {
         let mut state = self.lock();
         let published = state.pipeline.apply(changes, addresses);
         state.timeline = Timeline { committed_us, published_us: micros(), ..Timeline::default() };
+        published.streams.iter().for_each(|stream| state.convergence.changed(*stream, started));
         for key in changes.iter().map(Change::key).filter(|key| key.kind == ObjectKind::WorkloadGroup) {
-            state.registrations.group_changed(&key.namespace, &key.name);
+            let probed = probed(state.pipeline.mesh(), key);
+            state.registrations.group_changed(&key.namespace, &key.name, probed);
         }
         self.metrics.views.set(i64::try_from(state.pipeline.parts()).unwrap_or(i64::MAX));
         drop(state);
-        self.metrics.convergence.observe(started.elapsed().as_secs_f64());
+        self.metrics.publish.observe(started.elapsed().as_secs_f64());
         self.registrations.notify_one();
-        debug!(?published, changes = changes.len(), elapsed = ?started.elapsed(), "published");
+        let Published { parts, units, resources, .. } = published;
+        let streams = published.streams.len();
+        debug!(parts, units, resources, streams, changes = changes.len(), elapsed = ?started.elapsed(), "published");
         published
     }
 
@@ -148,10 +166,23 @@ impl Control {
         state.pipeline.detach(stream);
         state.nodes.remove(&stream);
         state.registrations.disconnected(stream, Instant::now());
-        let connected = state.nodes.len();
+        state.convergence.gone(stream);
         drop(state);
-        self.metrics.connected.set(i64::try_from(connected).unwrap_or(i64::MAX));
         self.registrations.notify_one();
+    }
+
+    fn sent(&self, stream: StreamId, kind: Kind, bytes: u64) {
+        let mut state = self.lock();
+        state.timeline.note_sent(bytes, micros());
+        let since = state.convergence.sent(stream, Instant::now());
+        drop(state);
+        self.metrics.sent(kind, bytes, since);
+    }
+
+    fn answered(&self, stream: StreamId) {
+        let mut state = self.lock();
+        state.timeline.note_answered(micros());
+        state.convergence.answered(stream, Instant::now());
     }
 
     fn reported(&self, stream: StreamId, health: Health) {
@@ -183,6 +214,7 @@ impl Source for ControlSource {
         }
         let proxy =
             Proxy::from_node(node, node::variant(variant)).map_err(|error| Refusal::Invalid(error.to_string()))?;
+        node::admit(node).inspect_err(|reason| warn!(node = %proxy.id, %reason, "refused"))?;
         let announcement = node::announcement(node, &proxy);
         info!(%stream, node = %proxy.id, ?variant, "connected");
         let mut state = self.0.lock();
@@ -192,52 +224,54 @@ impl Source for ControlSource {
                 Arc::clone(&announcement.namespace),
                 Arc::clone(&announcement.group),
             );
-            let probed = match state.pipeline.mesh().object(&key).map(|object| &object.spec) {
-                Some(Spec::WorkloadGroup(group)) => group.probe.is_some(),
-                // Whether the group has a probe is not known yet: nothing is sent to it before its agent says so.
-                _ => true,
-            };
+            let probed = probed(state.pipeline.mesh(), &key);
             state.registrations.connected(stream, announcement, probed);
         }
         let snapshots = state.pipeline.attach(stream, proxy);
         state.nodes.insert(stream, Arc::clone(node));
-        let connected = state.nodes.len();
         drop(state);
-        self.0.metrics.connected.set(i64::try_from(connected).unwrap_or(i64::MAX));
         self.0.registrations.notify_one();
         let guard = Box::new(Attached { control: Arc::clone(&self.0), stream });
         Ok(Attachment { snapshots, guard })
     }
 
     fn observe(&self, event: SessionEvent) {
-        let metrics = &self.0.metrics;
-        match event.what {
-            What::Sent { kind, bytes, .. } => {
-                metrics.pushes.with_label_values(&[kind.short()]).inc();
-                let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-                metrics.bytes.with_label_values(&[kind.short()]).inc_by(bytes);
-                self.0.lock().timeline.note_sent(bytes, micros());
-            }
-            What::Acked { .. } => self.0.lock().timeline.note_answered(micros()),
+        let SessionEvent { stream, node, what } = event;
+        match what {
+            What::Sent { kind, bytes, .. } => self.0.sent(stream, kind, u64::try_from(bytes).unwrap_or(u64::MAX)),
+            What::Acked { .. } => self.0.answered(stream),
+            What::Stale { kind } => self.0.metrics.answered_late(kind),
             What::Nacked { kind, status, held_back, .. } => {
-                self.0.lock().timeline.note_answered(micros());
-                metrics.rejects.with_label_values(&[kind.short()]).inc();
+                self.0.answered(stream);
+                self.0.metrics.refused(kind, &node, status.code);
                 let names: Vec<&str> = held_back.iter().map(|name| &**name).take(10).collect();
-                warn!(node = %event.node, kind = kind.short(), ?names, reason = %status.message, "refused by the proxy; held back until changed");
+                warn!(%node, kind = kind.short(), ?names, reason = %status.message, "refused by the proxy; held back until changed");
             }
             What::Suspected { kind, items } => {
                 let names: Vec<&str> = items.iter().map(|item| &*item.name).take(10).collect();
-                warn!(node = %event.node, kind = kind.short(), ?names, "neither accepted nor refused in time; taken back from this proxy");
+                warn!(%node, kind = kind.short(), ?names, "neither accepted nor refused in time; taken back from this proxy");
             }
             What::Health { error } => {
                 let health = error.map_or(Health::Healthy, |status| Health::Unhealthy(status.message));
-                info!(node = %event.node, ?health, "workload health");
-                self.0.reported(event.stream, health);
+                info!(%node, ?health, "workload health");
+                self.0.reported(stream, health);
             }
-            What::UnknownType { type_url } => warn!(node = %event.node, type_url, "asked for a type nobody serves"),
-            What::Closed { reason } => info!(node = %event.node, stream = %event.stream, %reason, "disconnected"),
+            What::UnknownType { type_url } => warn!(%node, type_url, "asked for a type nobody serves"),
+            What::Closed { reason } => {
+                info!(%node, %stream, %reason, "disconnected");
+                self.0.metrics.gone(&node);
+            }
             What::Opened { .. } | What::Subscribed { .. } | What::Unsent { .. } => {}
         }
+    }
+}
+
+/// Whether a WorkloadGroup has a probe. One that is not there may turn out to have one: nothing is sent to its workloads
+/// before they report.
+fn probed(mesh: &Mesh, group: &ObjectKey) -> bool {
+    match mesh.object(group).map(|object| &object.spec) {
+        Some(Spec::WorkloadGroup(group)) => group.probe.is_some(),
+        _ => true,
     }
 }
 

@@ -8,6 +8,7 @@ pub mod api;
 pub mod app;
 pub mod args;
 pub mod control;
+mod convergence;
 pub mod entry;
 pub mod metrics;
 pub mod modules;
@@ -16,3 +17,5 @@ pub mod pipeline;
 pub mod registration;
 mod status;
 pub mod tasks;
+#[cfg(test)]
+mod testing;

@@ -43,14 +43,16 @@ struct Connected {
 }
 
 /// What one round of changes cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Published {
-    /// View parts that were translated again.
+    /// View parts that were translated again, at least in part.
     pub parts: usize,
+    /// Units translated in them: the work.
+    pub units: usize,
     /// Resources whose bytes changed.
     pub resources: usize,
     /// Streams that were given a new snapshot.
-    pub streams: usize,
+    pub streams: Vec<StreamId>,
 }
 
 // === impl Pipeline ===
@@ -75,12 +77,10 @@ impl Pipeline {
     pub fn apply(&mut self, changes: &[Change], addresses: Option<AddressTable>) -> Published {
         let before = self.mesh.clone();
         self.mesh = self.mesh.apply(changes);
-        let mut impact = impact(changes, &before, &self.mesh);
         if let Some(addresses) = addresses {
             self.mesh = self.mesh.with_addresses(addresses);
-            impact = Impact::everything();
         }
-        self.publish(&impact)
+        self.publish(&impact(changes, &before, &self.mesh))
     }
 
     /// Exchanges the switches of translation; every part is translated again.
@@ -132,7 +132,9 @@ impl Pipeline {
                 continue;
             }
             published.parts += 1;
+            let before = part.translation.translated();
             let changed = part.update(&input, &dirty);
+            published.units += part.translation.translated() - before;
             if changed > 0 {
                 published.resources += changed;
                 touched.push(view.clone());
@@ -158,18 +160,17 @@ impl Pipeline {
         moves.into_iter().map(|(stream, _)| stream).collect()
     }
 
-    fn wake(&self, touched: &[View], moved: &[StreamId]) -> usize {
+    fn wake(&self, touched: &[View], moved: &[StreamId]) -> Vec<StreamId> {
         let concerned = self.proxies.iter().filter(|(stream, connected)| {
             moved.contains(stream)
                 || touched.contains(&connected.views.outbound)
                 || touched.contains(&connected.views.local)
         });
-        let mut woken = 0;
-        for (_, connected) in concerned {
+        let woken = concerned.map(|(stream, connected)| {
             connected.snapshots.send_replace(Some(self.snapshot(&connected.views)));
-            woken += 1;
-        }
-        woken
+            *stream
+        });
+        woken.collect()
     }
 
     fn join(&mut self, views: &Views) {
@@ -221,3 +222,6 @@ impl Part {
 fn for_xds(update: ferro_translate::Update) -> (Kind, ferro_xds::Update) {
     (update.kind, ferro_xds::Update { name: update.name, resource: update.resource })
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,8 +9,10 @@
 //!                                                                                        (unknown)
 //! ```
 //!
-//! Being present or leaving, a workload has a WorkloadEntry; its health is what its agent reported last. A group with a
-//! probe makes a workload unhealthy until the first good report: nothing is sent to an application that may not be up.
+//! Being present or leaving, a workload has a WorkloadEntry; its health is what its agent reported last. Before the first
+//! report a group with a probe makes a workload unhealthy, since nothing is sent to an application that may not be up, and
+//! a group without one makes it healthy. Agents read their probe once, when they start, and one without a probe reports
+//! when its sidecar is ready: a probe that a group gains later waits for nobody who will never report.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,8 +22,10 @@ use ferro_xds::StreamId;
 
 /// How long a workload stays after its last stream ended (Istio's `PILOT_WORKLOAD_ENTRY_GRACE_PERIOD`).
 pub const GRACE: Duration = Duration::from_secs(10);
-/// After a restart of ferrod, agents may take their longest backoff to come back.
-pub const GRACE_AFTER_RESTART: Duration = Duration::from_secs(45);
+/// How long a workload found in the store at start has to come back. Longer than [`GRACE`]: nobody saw its stream end, only
+/// ferrod was away, and an agent that has failed to reach it for a while waits up to 30 s (`Policy::cap`) before its next
+/// attempt, which may take 5 s to connect. Shorter, and a restart would empty the endpoints of a healthy mesh.
+pub const GRACE_AFTER_RESTART: Duration = Duration::from_secs(30 + 5 + GRACE.as_secs());
 
 /// What identifies a registered workload: the object it makes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,7 +85,10 @@ pub struct Registrations {
 struct Entry {
     node: Arc<str>,
     announcement: Option<Announcement>,
-    health: Health,
+    /// Whether nothing is known of its health before a report. Set when the workload comes, and only ever lifted: an agent
+    /// that was started without a probe does not get one because its group does.
+    probed: bool,
+    reported: Option<Health>,
     streams: BTreeSet<StreamId>,
     leaves_at: Option<Instant>,
 }
@@ -96,38 +103,49 @@ impl Announcement {
     }
 }
 
+// === impl Entry ===
+
+impl Entry {
+    fn health(&self) -> Health {
+        let unreported = if self.probed { Health::Unknown } else { Health::Healthy };
+        self.reported.clone().unwrap_or(unreported)
+    }
+}
+
 // === impl Registrations ===
 
 impl Registrations {
     /// Entries found in the store at start: their agents are expected back, and their health is what was last reported.
     pub fn resume(&mut self, entries: impl IntoIterator<Item = (EntryName, Arc<str>, Health)>, now: Instant) {
         for (name, node, health) in entries {
+            let reported = Some(health).filter(|health| *health != Health::Unknown);
             let leaves_at = Some(now + GRACE_AFTER_RESTART);
-            let entry = Entry { node, announcement: None, health, streams: BTreeSet::new(), leaves_at };
+            let entry = Entry { node, announcement: None, probed: true, reported, streams: BTreeSet::new(), leaves_at };
             self.entries.insert(name, entry);
         }
     }
 
-    /// An agent connected. `probed`: its group has a probe.
+    /// An agent connected. `probed`: its group has a probe, or is not there to say.
     pub fn connected(&mut self, stream: StreamId, announcement: Announcement, probed: bool) {
         let name = announcement.entry();
         self.streams.insert(stream, name.clone());
-        let fresh = if probed { Health::Unknown } else { Health::Healthy };
         let entry = self.entries.entry(name.clone()).or_insert_with(|| Entry {
             node: Arc::clone(&announcement.node),
             announcement: None,
-            health: fresh,
+            probed,
+            reported: None,
             streams: BTreeSet::new(),
             leaves_at: None,
         });
         entry.streams.insert(stream);
         entry.leaves_at = None;
-        if entry.announcement.as_ref() == Some(&announcement) {
-            return;
+        let before = entry.health();
+        entry.probed &= probed;
+        if entry.announcement.as_ref() != Some(&announcement) || entry.health() != before {
+            entry.node = Arc::clone(&announcement.node);
+            entry.announcement = Some(announcement);
+            Self::rewrite(&mut self.pending, &name, entry);
         }
-        entry.node = Arc::clone(&announcement.node);
-        entry.announcement = Some(announcement.clone());
-        self.pending.insert(name, Action::Put(announcement, entry.health.clone()));
     }
 
     /// A stream ended; its workload leaves unless it comes back in time.
@@ -143,16 +161,18 @@ impl Registrations {
     pub fn reported(&mut self, stream: StreamId, health: Health) {
         let Some(name) = self.streams.get(&stream) else { return };
         let Some(entry) = self.entries.get_mut(name) else { return };
-        if entry.health != health {
-            entry.health = health;
+        let before = entry.health();
+        entry.reported = Some(health);
+        if entry.health() != before {
             Self::rewrite(&mut self.pending, name, entry);
         }
     }
 
-    /// The WorkloadGroup changed: its entries are written anew.
-    pub fn group_changed(&mut self, namespace: &str, group: &str) {
-        for (name, entry) in &self.entries {
+    /// The WorkloadGroup came or changed: its entries are written anew. `probed`: it has a probe, or is gone.
+    pub fn group_changed(&mut self, namespace: &str, group: &str, probed: bool) {
+        for (name, entry) in &mut self.entries {
             if entry.announcement.as_ref().is_some_and(|said| &*said.namespace == namespace && &*said.group == group) {
+                entry.probed &= probed;
                 Self::rewrite(&mut self.pending, name, entry);
             }
         }
@@ -186,7 +206,7 @@ impl Registrations {
 
     fn rewrite(pending: &mut BTreeMap<EntryName, Action>, name: &EntryName, entry: &Entry) {
         if let Some(announcement) = &entry.announcement {
-            pending.insert(name.clone(), Action::Put(announcement.clone(), entry.health.clone()));
+            pending.insert(name.clone(), Action::Put(announcement.clone(), entry.health()));
         }
     }
 

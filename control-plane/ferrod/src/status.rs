@@ -6,6 +6,7 @@ use std::time::Instant;
 use ferro_api::{ProxyStatus, TypeStatus};
 use ferro_xds::{KindStatus, SessionStatus, Snapshot, Variant};
 use ferro_xds_protos::envoy::envoy::config::core::v3::Node;
+use ferro_xds_protos::node as keys;
 
 use crate::node;
 
@@ -16,6 +17,7 @@ pub(crate) fn proxy(status: &SessionStatus, node: &Node, snapshot: &Snapshot, no
     let instance_ips = node::text(node, "INSTANCE_IPS").or(address).unwrap_or_default();
     let types: BTreeMap<String, TypeStatus> =
         status.kinds.iter().map(|kind| (kind.kind.short().to_owned(), of_type(kind, snapshot))).collect();
+    let connected_s = now.saturating_duration_since(status.since).as_secs();
     ProxyStatus {
         id: status.node.to_string(),
         name: name.unwrap_or(&status.node).to_owned(),
@@ -26,10 +28,21 @@ pub(crate) fn proxy(status: &SessionStatus, node: &Node, snapshot: &Snapshot, no
             Variant::Sotw => "sotw",
         }
         .to_owned(),
+        // A node whose metadata say something else than a number was not let in.
+        agent_protocol: node::number(node, keys::FERRO_PROTOCOL).ok().flatten().unwrap_or_default(),
         addresses: instance_ips.split(',').filter(|ip| !ip.is_empty()).map(str::to_owned).collect(),
-        connected_s: now.saturating_duration_since(status.since).as_secs(),
+        connected_s,
+        cache_age_seconds: cache_age(status, node).map(|age| u64::from(age) + connected_s),
         types,
     }
+}
+
+/// The age, at the time it connected, of the cache that a proxy still runs with. It does until it has answered for every
+/// kind in which its cache differs from what it should have.
+fn cache_age(status: &SessionStatus, node: &Node) -> Option<u32> {
+    let age = node::number(node, keys::FERRO_CACHE_AGE).ok().flatten()?;
+    let outstanding = |kind: &KindStatus| kind.acked.is_none() && (kind.sent.is_some() || kind.stale_count > 0);
+    (status.kinds.is_empty() || status.kinds.iter().any(outstanding)).then_some(age)
 }
 
 fn of_type(status: &KindStatus, snapshot: &Snapshot) -> TypeStatus {
@@ -52,3 +65,6 @@ fn of_type(status: &KindStatus, snapshot: &Snapshot) -> TypeStatus {
         nack: status.nack.as_ref().map(|nack| nack.message.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests;

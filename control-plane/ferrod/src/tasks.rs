@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ferro_model::mesh::AddressTable;
+use ferro_model::mesh::{AddressTable, Mesh};
 use ferro_model::{Change, ObjectKey, ObjectKind};
-use ferro_store::address::AddressRequest;
+use ferro_store::address::{AddressBook, AddressRequest};
 use ferro_store::owner::Owner;
 use ferro_store::source::file::{FileStatus, Synced};
 use ferro_store::transaction::{Action as StoreAction, Edit, Expected, Transaction};
@@ -79,12 +79,7 @@ fn declares_hosts(change: &Change) -> bool {
 /// Claims addresses for hosts without one, gives back those of hosts that are gone, and hands the table to the mesh.
 async fn address(control: &Control, store: &Store, given: &mut AddressTable) -> Result<(), FollowError> {
     let book = store.addresses().borrow().clone();
-    let request = control.with_pipeline(|pipeline| {
-        let mesh = pipeline.mesh();
-        let claim = mesh.unaddressed().filter(|key| book.table().get(key).is_none()).cloned().collect();
-        let release = book.table().iter().map(|(key, _)| key).filter(|key| !mesh.declares(key)).cloned().collect();
-        AddressRequest { claim, release }
-    });
+    let request = control.with_pipeline(|pipeline| address_request(pipeline.mesh(), &book));
     let book = if request == AddressRequest::default() {
         book
     } else {
@@ -99,6 +94,20 @@ async fn address(control: &Control, store: &Store, given: &mut AddressTable) -> 
         control.apply(&[], Some(given.clone()));
     }
     Ok(())
+}
+
+fn address_request(mesh: &Mesh, book: &AddressBook) -> AddressRequest {
+    let mut request = AddressRequest::default();
+    request.claim.extend(mesh.unaddressed().filter(|key| book.table().get(key).is_none()).cloned());
+    for (key, _) in book.table().iter() {
+        match (mesh.declares(key), book.released_at(key)) {
+            // It came back while its address rested, and has it again for good.
+            (true, Some(_)) => request.claim.insert(key.clone()),
+            (false, None) => request.release.insert(key.clone()),
+            (true, None) | (false, Some(_)) => false,
+        };
+    }
+    request
 }
 
 /// Writes registrations as they come, and removes workloads that left.
@@ -187,3 +196,6 @@ fn edit(control: &Control, action: &Action) -> Option<Edit> {
     };
     Some(Edit { owner: Owner::Registration(owner), expected: Expected::Any, action })
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,9 @@ pub enum Code {
 }
 
 impl Code {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Unsupported, Self::Conflict, Self::MissingDestination, Self::Unservable];
+
     /// The name of the kind, for machines.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -47,6 +47,7 @@ pub struct Translation {
     resources: BTreeMap<(Kind, Arc<str>), Claims>,
     tables: Tables,
     dependents: BTreeMap<Arc<str>, BTreeSet<Unit>>,
+    translated: usize,
 }
 
 /// Who wants a name, the winner first.
@@ -83,6 +84,7 @@ impl Translation {
             resources: BTreeMap::new(),
             tables: Tables::new(layout),
             dependents: BTreeMap::new(),
+            translated: 0,
         }
     }
 
@@ -97,10 +99,16 @@ impl Translation {
         let source = Source::new(&view, input);
         let mut touched = BTreeMap::new();
         for unit in self.expand(&source, dirty) {
+            self.translated += 1;
             let output = source.translate(&unit);
             self.replace(unit, output, &mut touched);
         }
         self.changes(touched)
+    }
+
+    /// How many units were translated since the beginning: what updates cost.
+    pub fn translated(&self) -> usize {
+        self.translated
     }
 
     /// Everything the view is sent.

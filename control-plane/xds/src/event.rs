@@ -112,6 +112,11 @@ pub enum What {
         /// The client's reason, as it came.
         status: Status,
     },
+    /// The client accepted a response that is not the latest, and not one whose answer is awaited: nothing follows from it.
+    Stale {
+        /// The kind it carried.
+        kind: Kind,
+    },
     /// A response was neither accepted nor refused in time: what it brought is taken back (rules 16 and 17).
     Suspected {
         /// The kind it carried.

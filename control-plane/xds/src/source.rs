@@ -40,6 +40,9 @@ pub enum Refusal {
     /// The node's description cannot be used. INVALID_ARGUMENT.
     #[error("{0}")]
     Invalid(String),
+    /// The client speaks a version of our own protocol that is too far from ours. FAILED_PRECONDITION.
+    #[error("{0}")]
+    Incompatible(String),
     /// This node may not be served to this client. PERMISSION_DENIED.
     #[error("{0}")]
     Denied(String),

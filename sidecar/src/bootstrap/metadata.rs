@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use ferro_xds_protos::{
-    PROTOCOL_VERSION,
     envoy::{
         envoy::{
             config::core::v3::{Locality as ProtoLocality, Node, node::UserAgentVersionType},
@@ -99,7 +98,7 @@ fn metadata(config: &Config) -> Map<String, Value> {
     set(key::ISTIO_VERSION, json!(concat!("ferromesh-", env!("CARGO_PKG_VERSION"))));
     set(key::INSTANCE_IPS, json!(workload.ip.to_string()));
     set(key::DNS_CAPTURE, json!("true"));
-    set(key::FERRO_PROTOCOL, json!(PROTOCOL_VERSION));
+    set(key::FERRO_PROTOCOL, json!(config.protocol));
     match &config.capture {
         Capture::Redirect => set(key::INTERCEPTION_MODE, json!(key::REDIRECT)),
         Capture::None { app_ports } => {

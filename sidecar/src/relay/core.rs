@@ -169,7 +169,7 @@ impl Core {
             What::Suspected { kind, items } => self.suspected(session, kind, &items),
             What::Unsent { kind, names } => self.unsent(session, kind, &names),
             What::Closed { .. } => self.closed(session, event.stream, unix_millis),
-            What::Opened { .. } | What::UnknownType { .. } | What::Health { .. } => {}
+            What::Opened { .. } | What::UnknownType { .. } | What::Health { .. } | What::Stale { .. } => {}
         }
     }
 

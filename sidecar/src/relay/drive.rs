@@ -79,7 +79,10 @@ impl Driver {
             let (sender, mut events) = mpsc::channel(1);
             let (upstream, handle) = (self.config.upstream.clone(), self.shared.handle().clone());
             let stop = shutdown.child_token();
-            let mut runner = Box::pin(client::run(upstream, handle, sender, self.config.backoff, stop.clone()));
+            let (shared, node) = (Arc::clone(&self.shared), self.config.node.clone());
+            let opening = move || shared.describe(&node);
+            let mut runner =
+                Box::pin(client::run(upstream, handle, sender, self.config.backoff, opening, stop.clone()));
             let next = self.follow(runner.as_mut(), &mut events).await;
             if let Next::Stop = next {
                 break;

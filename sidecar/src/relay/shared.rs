@@ -1,6 +1,9 @@
 //! Where Envoy's streams, the driver and those who ask for the status meet.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use ferro_process::{CancellationToken, clock::Clock};
 use ferro_xds::{
@@ -8,7 +11,7 @@ use ferro_xds::{
     client::{ClientSession, Handle},
     server::Server,
 };
-use ferro_xds_protos::envoy::envoy::config::core::v3::Node;
+use ferro_xds_protos::{envoy::envoy::config::core::v3::Node, node as key, wkt};
 use tokio::{
     net::UnixListener,
     sync::{Notify, watch},
@@ -88,6 +91,20 @@ impl Shared {
         if let Some(names) = state.core.changed_names() {
             self.names.send_replace(Some(names));
         }
+    }
+
+    /// What ferrod is told about this proxy from the next stream on: `node`, and how old the cache is that Envoy runs with.
+    pub(super) fn describe(&self, node: &Node) {
+        let mut node = node.clone();
+        let now = self.clock.unix_millis();
+        self.update(|core, session| {
+            if let Some(unix_millis) = core.served_from_cache() {
+                let age = Duration::from_millis(now.saturating_sub(unix_millis)).as_secs();
+                let age = wkt::number_value(u32::try_from(age).unwrap_or(u32::MAX).into());
+                node.metadata.get_or_insert_default().fields.insert(key::FERRO_CACHE_AGE.to_owned(), age);
+            }
+            session.set_node(node);
+        });
     }
 
     pub(super) fn report_file(&self, change: impl FnOnce(&mut FileReport)) {
@@ -177,7 +194,7 @@ pub(super) async fn serve(
 fn limits() -> Limits {
     Limits {
         changes_per_second: 100_000,
-        drain: std::time::Duration::ZERO,
+        drain: Duration::ZERO,
         identity: Arc::from("ferro-agent"),
         ..Limits::default()
     }

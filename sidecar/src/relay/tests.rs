@@ -282,7 +282,7 @@ impl Envoy {
         let upstream = Upstream::Unix(folder.join("xds.sock"));
         let policy = Policy { base: Duration::from_millis(10), cap: Duration::from_millis(50) };
         let alive = CancellationToken::new();
-        tokio::spawn(client::run(upstream, handle.clone(), sender, policy, alive.clone()));
+        tokio::spawn(client::run(upstream, handle.clone(), sender, policy, || {}, alive.clone()));
         Self { handle, events, alive }
     }
 

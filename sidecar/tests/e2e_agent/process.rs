@@ -105,11 +105,13 @@ async fn an_envoy_that_is_killed_while_ferrod_is_away_serves_what_it_had() {
 async fn sigterm_tells_ferrod_lets_requests_finish_and_ends_both() {
     let (ferrod, mut agent) = ready_workload().await;
     let (agent_pid, envoy_pid) = (agent.pid(), agent.envoy_pid().await);
+    // It has no probe: it is healthy when it is ready.
+    eventually("ferrod learns that it is ready", async || ferrod.heard().health == [None]).await;
     let slow = tokio::spawn(exchange(agent.at(8080), http::Method::GET, "/slow"));
     tokio::time::sleep(Duration::from_millis(300)).await;
     agent.signal("-TERM");
     agent.answers(15021, "/healthz/ready", 503).await;
-    eventually("ferrod learns of it", async || ferrod.heard().health == [Some("draining".to_owned())]).await;
+    eventually("ferrod learns of it", async || ferrod.heard().health == [None, Some("draining".to_owned())]).await;
     let answer = slow.await.unwrap().expect("a request in flight is answered");
     assert_eq!((answer.status, answer.body.as_str()), (200, "hello"));
     assert!(agent.exited().await.success());

@@ -19,3 +19,4 @@ kind: ServiceEntry
 metadata: {name: bank, namespace: shop}
 spec: {hosts: [bank.example.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}
 ";
+const BANK_CLUSTER: &str = "outbound|80||bank.example.com";

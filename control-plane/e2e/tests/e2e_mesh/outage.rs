@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use ferro_e2e::{Blueprint, Client, Load, Mesh, eventually};
 
-use crate::BANK;
 use crate::weights::split;
+use crate::{BANK, BANK_CLUSTER};
 
 const WHO: &str = "http://product:8080/who";
-const BANK_CLUSTER: &str = "outbound|80||bank.example.com";
 
 /// Whether requests pass, and by the route that sends them to version 2.
 fn serves(client: &Client) -> bool {

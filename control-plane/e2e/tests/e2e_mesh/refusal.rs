@@ -73,7 +73,7 @@ fn a_refused_resource_is_reported_not_resent_until_it_changes_and_takes_nothing_
     let names_it = line.contains("http_proxy/bank.example.com:80") && !line.contains("apple");
     assert!(line.contains("WARN") && names_it, "{line}");
 
-    let counts = || (mesh.metric("pilot_total_xds_rejects", "VHDS"), mesh.metric("pilot_xds_pushes", "VHDS"));
+    let counts = || (mesh.metric("pilot_total_xds_rejects", "\"vhds\""), mesh.metric("pilot_xds_pushes", "\"vhds\""));
     let before = counts();
     assert!((2..=6).contains(&before.0), "each of two proxies refused it, alone or with its neighbours: {before:?}");
     thread::sleep(Duration::from_secs(2));

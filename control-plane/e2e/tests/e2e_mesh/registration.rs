@@ -64,6 +64,42 @@ fn a_dead_application_stays_out_of_the_endpoints_while_ferrod_starts_anew() {
 }
 
 #[test]
+fn a_probe_added_to_a_group_takes_out_no_workload_whose_agent_was_started_without_one() {
+    let mut mesh = Blueprint::two_versions().unprobed().up();
+    eventually("version 2 is an endpoint", || is_endpoint(&mesh));
+    let services = std::fs::read_to_string(mesh.policy("services.yaml")).unwrap();
+    let probed = services.replace("  template:", "  probe: {httpGet: {path: /healthz, port: 8080}}\n  template:");
+    assert_ne!(probed, services);
+    mesh.rename_in("services.yaml", &probed);
+    let in_force = |mesh: &Mesh| mesh.objects("WorkloadGroup").iter().all(|group| group.text.contains("probe:"));
+    eventually("the probe is in force", || in_force(&mesh));
+    for_a_while("version 2 is an endpoint", Duration::from_secs(2), || is_endpoint(&mesh));
+
+    // Nor when it comes anew: its first life has said that it drains.
+    mesh.terminate("product-v2.agent");
+    eventually("version 2 is no endpoint", || !is_endpoint(&mesh));
+    eventually("the agent has ended", || !mesh.runs("product-v2.agent"));
+    mesh.start_again("product-v2.agent");
+    eventually("version 2 is an endpoint again", || is_endpoint(&mesh));
+}
+
+#[test]
+fn a_workload_that_came_before_its_group_is_an_endpoint_when_the_group_comes() {
+    let mut mesh = Blueprint::two_versions().unprobed().up();
+    let services = std::fs::read_to_string(mesh.policy("services.yaml")).unwrap();
+    let groups = services.find("---\napiVersion: networking.istio.io/v1").unwrap();
+    mesh.terminate("product-v2.agent");
+    eventually("its entry is gone", || !is_registered(&mesh));
+    mesh.rename_in("services.yaml", &services[..groups]);
+    eventually("the groups are gone", || mesh.objects("WorkloadGroup").is_empty());
+    mesh.start_again("product-v2.agent");
+    eventually("the agent is back", || mesh.proxy("product-v2").is_some() && mesh.is_ready("product-v2"));
+    assert!(!is_registered(&mesh), "its group is not there");
+    mesh.rename_in("services.yaml", &services);
+    eventually("version 2 is an endpoint", || is_endpoint(&mesh));
+}
+
+#[test]
 fn a_stopped_agent_leaves_the_endpoints_at_once_without_a_failed_request_and_its_entry_goes_after_the_grace() {
     let mesh = mesh();
     let load = Load::start(2, || mesh.beside("product-v1"), WHO);

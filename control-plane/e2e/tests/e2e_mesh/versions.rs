@@ -9,8 +9,8 @@ use ferro_xds_protos::envoy::envoy::config::core::v3::Node;
 use ferro_xds_protos::envoy::google::protobuf::value::Kind as ValueKind;
 use ferro_xds_protos::envoy::google::protobuf::{Struct, Value};
 
-use crate::BANK;
 use crate::weights::split;
+use crate::{BANK, BANK_CLUSTER};
 
 /// Name and version of every resource that a proxy is to have.
 fn resources(mesh: &Mesh, workload: &str) -> BTreeMap<String, String> {
@@ -77,13 +77,52 @@ fn an_agent_of_the_next_protocol_is_served_beside_agents_of_this_one() {
         assert!(names.names().contains(&"product.shop.svc.cluster.local"), "{:?}", names.names());
         mesh.rename_in("bank.yaml", BANK);
         let more = client.take(Kind::Cluster).await.unwrap();
-        assert_eq!(more.names(), ["outbound|80||bank.example.com"]);
+        assert_eq!(more.names(), [BANK_CLUSTER]);
     });
     eventually("agents of this generation have it too", || {
-        mesh.clusters("product-v1").contains(&"outbound|80||bank.example.com".to_owned())
+        mesh.clusters("product-v1").contains(&BANK_CLUSTER.to_owned())
     });
     let old = mesh.beside("product-v1").get("http://product:8080/who").unwrap();
     assert_eq!(old.version(), "v2");
+}
+
+#[test]
+fn real_agents_of_neighbouring_protocols_are_served_side_by_side_and_one_further_away_is_told_why_not() {
+    let mut mesh = Blueprint::two_versions().workload("order", "v1").workload("user", "v1").up();
+    mesh.settled();
+    let ours = mesh.api::<ferro_api::Version>("/api/v1/version").protocol;
+    let generations = [("product-v1", ours - 1), ("product-v2", ours), ("order-v1", ours + 1), ("user-v1", ours + 2)];
+    for (workload, protocol) in generations {
+        let agent = format!("{workload}.agent");
+        mesh.kill(&agent);
+        mesh.start_again_with(&agent, &["--protocol-version", &protocol.to_string()]);
+    }
+    let (served, refused) = generations.split_at(3);
+    for (workload, protocol) in served {
+        eventually("the agent is served", || {
+            mesh.is_ready(workload) && mesh.proxy(workload).is_some_and(|row| row.agent_protocol == *protocol)
+        });
+    }
+    // A change reaches every generation that is served.
+    mesh.rename_in("bank.yaml", BANK);
+    for (workload, _) in served {
+        eventually("the change is there", || mesh.clusters(workload).contains(&BANK_CLUSTER.to_owned()));
+    }
+    for (workload, protocol) in refused {
+        let told = |log: &str| {
+            log.lines().any(|line| {
+                line.contains(&format!("speaks protocol version {protocol}"))
+                    && line.contains(&format!("this ferrod speaks {ours}"))
+                    && line.contains("upgrade ferrod")
+            })
+        };
+        eventually("the agent is told", || told(&mesh.log(&format!("{workload}.agent"))));
+        assert!(told(&mesh.log("ferrod")), "ferrod says whom it refused");
+        assert!(mesh.proxy(workload).is_none());
+        assert!(!mesh.clusters(workload).contains(&BANK_CLUSTER.to_owned()));
+        let calls = mesh.beside(workload).get("http://product:8080/who").unwrap();
+        assert_eq!(calls.status, 200, "it lives on with what it had");
+    }
 }
 
 /// What an agent of this protocol version says it is, with a field that nobody knows yet.

@@ -6,7 +6,9 @@ use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ferro_api::ProxyStatus;
-use ferro_xds_protos::Kind;
+use ferro_process::supervise::Chain;
+use ferro_xds_protos::json::Decoder;
+use ferro_xds_protos::{Kind, Resource};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -34,25 +36,33 @@ pub(super) struct Which {
     proxy_id: String,
 }
 
-/// Every resource as the proxy gets it: name, version and the encoded message, which is the truth that versions hash.
+/// Every resource as the proxy gets it: name, version, and the message as proto JSON.
 pub(super) async fn config_dump(State(api): State<Api>, Query(which): Query<Which>) -> Result<Json<Value>, Failure> {
     let sessions = api.xds.statuses();
     let stream = sessions.iter().find(|session| is(&session.node, &which.proxy_id)).map(|session| session.stream);
     let Some(snapshot) = stream.and_then(|stream| api.control.snapshot_of(stream)) else {
         return Err(Failure::new(StatusCode::NOT_FOUND, &format!("no connected proxy `{}`", which.proxy_id)));
     };
-    let dump: serde_json::Map<String, Value> = Kind::ALL
-        .into_iter()
-        .filter(|kind| !snapshot.is_empty(*kind))
-        .map(|kind| {
-            let resources: Vec<Value> = snapshot
-                .iter(kind)
-                .map(|resource| json!({ "name": resource.name(), "version": resource.version(), "any": BASE64.encode(resource.sotw_frame()) }))
-                .collect();
-            (kind.short().to_owned(), json!({ "typeUrl": kind.type_url(), "resources": resources }))
-        })
-        .collect();
-    Ok(Json(Value::Object(dump)))
+    let decoder = Decoder::new().map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, &error))?;
+    let kinds = Kind::ALL.into_iter().filter(|kind| !snapshot.is_empty(*kind));
+    let dump = kinds.map(|kind| {
+        let resources: Vec<Value> = snapshot.iter(kind).map(|resource| shown(&decoder, kind, resource)).collect();
+        (kind.short().to_owned(), json!({ "typeUrl": kind.type_url(), "resources": resources }))
+    });
+    Ok(Json(Value::Object(dump.collect())))
+}
+
+/// One that cannot be shown is told with its bytes: the dump is for those who look for a mistake.
+fn shown(decoder: &Decoder, kind: Kind, resource: &Resource) -> Value {
+    let mut entry = json!({ "name": resource.name(), "version": resource.version() });
+    match decoder.json(kind, resource) {
+        Ok(message) => entry["resource"] = message,
+        Err(error) => {
+            entry["error"] = Chain(&error).to_string().into();
+            entry["any"] = BASE64.encode(resource.sotw_frame()).into();
+        }
+    }
+    entry
 }
 
 /// A node id, or the `name.namespace` in it.

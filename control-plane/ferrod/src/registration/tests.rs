@@ -122,8 +122,63 @@ fn a_changed_group_writes_its_entries_anew_and_no_others() {
     let mut all = Registrations::default();
     all.connected(FIRST, product(), false);
     all.take_pending();
-    all.group_changed("shop", "order");
+    all.group_changed("shop", "order", false);
     assert_eq!(all.take_pending(), []);
-    all.group_changed("shop", "product");
+    all.group_changed("shop", "product", false);
+    assert_eq!(all.take_pending(), [Action::Put(product(), Health::Healthy)]);
+}
+
+#[test]
+fn a_workload_that_came_before_its_group_is_healthy_when_the_group_turns_out_to_have_no_probe() {
+    let mut all = Registrations::default();
+    // The group is not there to say whether it has a probe.
+    all.connected(FIRST, product(), true);
+    assert_eq!(all.take_pending(), [Action::Put(product(), Health::Unknown)]);
+    all.group_changed("shop", "product", false);
+    assert_eq!(all.take_pending(), [Action::Put(product(), Health::Healthy)]);
+}
+
+#[test]
+fn a_workload_that_came_before_its_group_waits_for_a_report_when_the_group_has_a_probe() {
+    let mut all = Registrations::default();
+    all.connected(FIRST, product(), true);
+    all.group_changed("shop", "product", true);
+    assert_eq!(all.take_pending(), [Action::Put(product(), Health::Unknown)]);
+}
+
+#[test]
+fn a_report_that_came_before_the_group_counts_when_the_group_comes() {
+    let mut all = Registrations::default();
+    all.connected(FIRST, product(), true);
+    all.reported(FIRST, Health::Healthy);
+    all.take_pending();
+    all.group_changed("shop", "product", true);
+    assert_eq!(all.take_pending(), [Action::Put(product(), Health::Healthy)]);
+}
+
+#[test]
+fn a_probe_added_to_a_group_takes_out_no_workload_that_runs_without_one() {
+    let mut all = Registrations::default();
+    all.connected(FIRST, product(), false);
+    all.take_pending();
+    all.group_changed("shop", "product", true);
+    assert_eq!(all.take_pending(), [Action::Put(product(), Health::Healthy)]);
+    // Nor when its agent reconnects.
+    all.connected(SECOND, product(), true);
+    assert_eq!(all.take_pending(), []);
+    // What it reports counts nevertheless.
+    all.reported(SECOND, Health::Unhealthy("draining".to_owned()));
+    assert_eq!(all.take_pending(), [Action::Put(product(), Health::Unhealthy("draining".to_owned()))]);
+}
+
+#[test]
+fn a_workload_that_drained_and_is_back_is_healthy_again_by_its_own_report() {
+    let mut all = Registrations::default();
+    all.connected(FIRST, product(), false);
+    all.reported(FIRST, Health::Unhealthy("draining".to_owned()));
+    all.disconnected(FIRST, Instant::now());
+    all.connected(SECOND, product(), false);
+    all.take_pending();
+    all.reported(SECOND, Health::Healthy);
     assert_eq!(all.take_pending(), [Action::Put(product(), Health::Healthy)]);
 }

@@ -144,7 +144,8 @@ impl Stream for Requests {
     }
 }
 
-/// Keeps one delta ADS stream to `upstream` alive until `shutdown`, and tells `events` what happens on it.
+/// Keeps one delta ADS stream to `upstream` alive until `shutdown`, and tells `events` what happens on it. `opening` is
+/// called before every stream: the time to describe oneself anew.
 ///
 /// Attempts are spaced by `policy`, which starts over after a response, not after a mere connection (rule 56). The
 /// stream is read no faster than `events` is; what the session has to say goes out meanwhile.
@@ -153,13 +154,14 @@ pub async fn run(
     handle: Handle,
     events: mpsc::Sender<ClientEvent>,
     policy: Policy,
+    opening: impl Fn(),
     shutdown: CancellationToken,
 ) {
     let mut backoff = Backoff::new(policy);
     loop {
         let reason = tokio::select! {
             () = shutdown.cancelled() => break,
-            ended = one_stream(&upstream, &handle, &events, &mut backoff) => match ended {
+            ended = one_stream(&upstream, &handle, &events, &mut backoff, &opening) => match ended {
                 Ended::Stream(reason) => reason,
                 Ended::Caller => break,
             },
@@ -190,12 +192,14 @@ async fn one_stream(
     handle: &Handle,
     events: &mpsc::Sender<ClientEvent>,
     backoff: &mut Backoff,
+    opening: &impl Fn(),
 ) -> Ended {
     let channel = match connect(upstream).await {
         Ok(channel) => channel,
         Err(reason) => return Ended::Stream(reason),
     };
     let mut client = AggregatedDiscoveryServiceClient::new(channel).max_decoding_message_size(RESPONSE_LIMIT);
+    opening();
     let requests = handle.open();
     let mut responses = match timeout(CONNECT_TIMEOUT, client.delta_aggregated_resources(requests)).await {
         Ok(Ok(response)) => response.into_inner(),

@@ -252,6 +252,7 @@ impl From<Refusal> for End {
         let code = match &refusal {
             Refusal::NotSynced => Code::Unavailable,
             Refusal::Invalid(_) => Code::InvalidArgument,
+            Refusal::Incompatible(_) => Code::FailedPrecondition,
             Refusal::Denied(_) => Code::PermissionDenied,
             Refusal::Exhausted(_) => Code::ResourceExhausted,
         };

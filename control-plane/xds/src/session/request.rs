@@ -111,7 +111,9 @@ impl Session {
             (Answered::Stale, Reply::Refused(status)) => {
                 What::Nacked { kind, nonce: Arc::from(nonce), items: Arc::from([]), held_back: Vec::new(), status }
             }
-            (Answered::Stale, Reply::Accepted) => return,
+            // A client that changes its subscription may repeat the nonce it has answered already.
+            (Answered::Stale, Reply::Accepted) if self.kind(kind).is_latest(nonce) => return,
+            (Answered::Stale, Reply::Accepted) => What::Stale { kind },
         };
         self.events.push(event);
     }

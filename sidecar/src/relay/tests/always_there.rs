@@ -1,9 +1,9 @@
 //! What Envoy notices of a ferrod, an Envoy and an agent that come and go: nothing.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use ferro_xds::{What, client::ClientEvent};
-use ferro_xds_protos::Kind;
+use ferro_xds_protos::{Kind, envoy::google::protobuf::value::Kind as ValueKind, node::FERRO_CACHE_AGE};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Agent, CLUSTERS_AND_LISTENERS, Envoy, Ferrod, LONG, SHORT, folder, key};
@@ -90,6 +90,43 @@ async fn an_envoy_restarted_while_ferrod_is_away_is_served_at_once() {
         envoy.accepts().await;
     }
     agent.until("served by ferrod", |status| status.cache.serving_age_seconds.is_none()).await;
+}
+
+#[tokio::test]
+async fn ferrod_is_told_how_old_the_cache_is_that_envoy_runs_with_and_no_longer_when_it_does_not() {
+    let folder = folder();
+    let (mut ferrod, agent, envoy) = settled(folder.path()).await;
+    let age = |ferrod: &Ferrod| {
+        let opened = ferrod.seen().into_iter().rev().find_map(|what| match what {
+            What::Opened { node, .. } => Some(node),
+            _ => None,
+        });
+        let age = opened?.metadata.as_ref()?.fields.get(FERRO_CACHE_AGE)?.kind.clone()?;
+        Some(age)
+    };
+    let is_opened = |what: &What| matches!(what, What::Opened { .. }).then_some(());
+    assert_eq!(age(&ferrod), None, "nothing comes from a cache");
+    ferrod.kill();
+    agent.disconnected().await;
+    envoy.kill(&agent).await;
+    let mut envoy = Envoy::start(folder.path(), &CLUSTERS_AND_LISTENERS);
+    envoy.accepts_all(&[Kind::Cluster, Kind::Listener]).await;
+    // Long enough to be counted in seconds.
+    sleep(Duration::from_millis(1_100)).await;
+    ferrod.forget_what_was_seen();
+    ferrod.start();
+    ferrod.sees(is_opened).await;
+    let Some(ValueKind::NumberValue(seconds)) = age(&ferrod) else { panic!("no age: {:?}", ferrod.seen()) };
+    assert!((1.0..60.0).contains(&seconds), "{seconds}");
+
+    agent.until("served by ferrod", |status| status.cache.serving_age_seconds.is_none()).await;
+    ferrod.kill();
+    agent.disconnected().await;
+    ferrod.forget_what_was_seen();
+    ferrod.start();
+    ferrod.sees(is_opened).await;
+    assert_eq!(age(&ferrod), None);
+    drop(envoy);
 }
 
 #[tokio::test]
