@@ -79,6 +79,8 @@ pub struct Registrations {
     entries: BTreeMap<EntryName, Entry>,
     streams: HashMap<StreamId, EntryName>,
     pending: BTreeMap<EntryName, Action>,
+    /// When resumed entries leave whose agents did not come back; `None` while agents are not served yet.
+    back_by: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -116,12 +118,21 @@ impl Entry {
 
 impl Registrations {
     /// Entries found in the store at start: their agents are expected back, and their health is what was last reported.
-    pub fn resume(&mut self, entries: impl IntoIterator<Item = (EntryName, Arc<str>, Health)>, now: Instant) {
+    pub fn resume(&mut self, entries: impl IntoIterator<Item = (EntryName, Arc<str>, Health)>) {
         for (name, node, health) in entries {
             let reported = Some(health).filter(|health| *health != Health::Unknown);
-            let leaves_at = Some(now + GRACE_AFTER_RESTART);
-            let entry = Entry { node, announcement: None, probed: true, reported, streams: BTreeSet::new(), leaves_at };
-            self.entries.insert(name, entry);
+            let (streams, leaves_at) = (BTreeSet::new(), self.back_by);
+            let entry = Entry { node, announcement: None, probed: true, reported, streams, leaves_at };
+            self.entries.entry(name).or_insert(entry);
+        }
+    }
+
+    /// Agents are served from now on: those of resumed entries that are not here yet have this long to come back.
+    pub fn expect_back(&mut self, now: Instant) {
+        let by = now + GRACE_AFTER_RESTART;
+        self.back_by = Some(by);
+        for entry in self.entries.values_mut().filter(|entry| entry.streams.is_empty()) {
+            entry.leaves_at.get_or_insert(by);
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use ferro_model::mesh::{AddressTable, Mesh};
 use ferro_model::{Change, ObjectKey, ObjectKind};
+use ferro_process::supervise::Chain;
 use ferro_store::address::{AddressBook, AddressRequest};
 use ferro_store::owner::Owner;
 use ferro_store::source::file::{FileStatus, Synced};
@@ -18,8 +19,12 @@ use crate::control::Control;
 use crate::entry;
 use crate::registration::{Action, EntryName};
 
-/// A registration that could not be written is tried again after this long.
+/// What the store could not write is tried again after this long.
 const RETRY: Duration = Duration::from_secs(1);
+/// A registration whose object somebody else owns is tried again after this long.
+const RETRY_OWNED: Duration = Duration::from_secs(30);
+/// Waits of a task that has nothing to wait for.
+const FAR: Duration = Duration::from_secs(3600);
 
 /// Why following the store ended.
 #[derive(Debug, thiserror::Error)]
@@ -27,9 +32,6 @@ pub enum FollowError {
     /// The store was closed under us.
     #[error("the store closed")]
     Closed(#[from] ferro_store::feed::Closed),
-    /// Addresses could not be allocated.
-    #[error("addresses could not be allocated")]
-    Addresses(#[source] CommitError),
 }
 
 /// Takes every revision into the mesh; streams are served from when the files were read once.
@@ -45,17 +47,28 @@ pub async fn follow(
     let mut feed = store.feed();
     let mut synced = false;
     let mut revision = 0;
-    let mut addresses = AddressTable::default();
+    let mut addresses = Addresses::default();
     loop {
+        let retry = tokio::time::sleep_until(addresses.retry_at.unwrap_or_else(|| Instant::now() + FAR).into());
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
             advance = feed.next() => {
                 let advance = advance?;
-                control.apply(&advance.changes, None);
-                if advance.changes.iter().any(declares_hosts) {
-                    address(&control, &store, &mut addresses).await?;
-                }
+                // In one step with their hosts: published without an address, a host would take its port everywhere.
+                let given = if advance.changes.iter().any(declares_hosts) {
+                    let next = control.with_pipeline(|pipeline| pipeline.mesh().apply(&advance.changes));
+                    addresses.allocate(&next, &store).await
+                } else {
+                    None
+                };
+                control.apply(&advance.changes, given);
                 revision = advance.snapshot.revision().0;
+            }
+            () = retry => {
+                let mesh = control.with_pipeline(|pipeline| pipeline.mesh().clone());
+                if let Some(given) = addresses.allocate(&mesh, &store).await {
+                    control.apply(&[], Some(given));
+                }
             }
             // The sender ends with the file source, whose end ends the process.
             _ = files.changed(), if !synced => {}
@@ -65,6 +78,7 @@ pub async fn follow(
         if !synced && read && revision == store.snapshot().revision().0 {
             info!(revision, "policy read, serving");
             synced = true;
+            control.with_registrations(|all| all.expect_back(Instant::now()));
         }
         if synced {
             control.serve_revision(revision);
@@ -76,24 +90,42 @@ fn declares_hosts(change: &Change) -> bool {
     matches!(change.key().kind, ObjectKind::Service | ObjectKind::ServiceEntry)
 }
 
-/// Claims addresses for hosts without one, gives back those of hosts that are gone, and hands the table to the mesh.
-async fn address(control: &Control, store: &Store, given: &mut AddressTable) -> Result<(), FollowError> {
-    let book = store.addresses().borrow().clone();
-    let request = control.with_pipeline(|pipeline| address_request(pipeline.mesh(), &book));
-    let book = if request == AddressRequest::default() {
-        book
-    } else {
-        let assignment = store.assign_addresses(request).await.map_err(FollowError::Addresses)?;
-        for key in &assignment.refused {
-            warn!(?key, "no virtual address is left for this host");
-        }
-        assignment.book
-    };
-    if book.table() != given {
-        *given = book.table().clone();
-        control.apply(&[], Some(given.clone()));
+/// The virtual addresses of hosts, as the mesh was last told.
+#[derive(Default)]
+struct Addresses {
+    given: AddressTable,
+    /// When to try again what the store could not write.
+    retry_at: Option<Instant>,
+}
+
+impl Addresses {
+    /// Claims addresses for hosts of `mesh` without one, and gives back those of hosts that are gone; the table, if it is
+    /// another one now. A store that cannot be written leaves hosts without an address, and is tried again.
+    async fn allocate(&mut self, mesh: &Mesh, store: &Store) -> Option<AddressTable> {
+        self.retry_at = None;
+        let book = store.addresses().borrow().clone();
+        let request = address_request(mesh, &book);
+        let book = if request == AddressRequest::default() {
+            book
+        } else {
+            match store.assign_addresses(request).await {
+                Ok(assignment) => {
+                    let refused = assignment.refused.iter();
+                    refused.for_each(|key| warn!(?key, "no virtual address is left for this host"));
+                    assignment.book
+                }
+                Err(error) => {
+                    warn!(error = %Chain(&error), "no virtual addresses for new hosts yet, trying again");
+                    self.retry_at = Some(Instant::now() + RETRY);
+                    book
+                }
+            }
+        };
+        (*book.table() != self.given).then(|| {
+            self.given = book.table().clone();
+            self.given.clone()
+        })
     }
-    Ok(())
 }
 
 fn address_request(mesh: &Mesh, book: &AddressBook) -> AddressRequest {
@@ -120,22 +152,44 @@ pub async fn register(
     shutdown: CancellationToken,
 ) -> Result<(), std::convert::Infallible> {
     resume(&control, &store);
+    let mut parked = Parked::default();
     loop {
-        let expiry = control
-            .with_registrations(|all| all.next_expiry())
-            .unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
-        tokio::select! {
-            () = shutdown.cancelled() => return Ok(()),
-            () = control.registrations_changed() => {}
-            () = tokio::time::sleep_until(expiry.into()) => {}
-        }
+        let now = Instant::now();
         let pending = control.with_registrations(|all| {
-            all.expire(Instant::now());
+            parked.take_due(now).into_iter().for_each(|action| all.put_back(action));
+            all.expire(now);
             all.take_pending()
         });
-        if !pending.is_empty() && !write(&control, &store, pending).await {
-            tokio::time::sleep(RETRY).await;
+        let retry = write(&control, &store, pending, &mut parked).await;
+        let expiry = control.with_registrations(|all| all.next_expiry());
+        let wake = [expiry, retry, parked.due].into_iter().flatten().min().unwrap_or(now + FAR);
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            () = control.registrations_changed(), if retry.is_none() => {}
+            () = tokio::time::sleep_until(wake.into()) => {}
         }
+    }
+}
+
+/// Registrations whose objects belong to somebody else.
+#[derive(Default)]
+struct Parked {
+    actions: Vec<Action>,
+    due: Option<Instant>,
+}
+
+impl Parked {
+    fn push(&mut self, action: Action) {
+        self.actions.push(action);
+        self.due.get_or_insert(Instant::now() + RETRY_OWNED);
+    }
+
+    fn take_due(&mut self, now: Instant) -> Vec<Action> {
+        if self.due.is_none_or(|due| due > now) {
+            return Vec::new();
+        }
+        self.due = None;
+        std::mem::take(&mut self.actions)
     }
 }
 
@@ -150,34 +204,56 @@ fn resume(control: &Control, store: &Store) {
         Owner::File(_) | Owner::Api => None,
     });
     let found: Vec<_> = found.collect();
-    control.with_registrations(|all| all.resume(found, Instant::now()));
+    control.with_registrations(|all| all.resume(found));
 }
 
-/// Writes what it can in one transaction; false if something is to be tried again.
-async fn write(control: &Control, store: &Store, actions: Vec<Action>) -> bool {
-    let mut edits = Vec::new();
-    let mut kept = Vec::new();
+/// Writes what it can in one transaction; when to try the rest again, if there is a rest.
+async fn write(control: &Control, store: &Store, actions: Vec<Action>, parked: &mut Parked) -> Option<Instant> {
+    let mut batch = Vec::new();
     for action in actions {
         match edit(control, &action) {
-            Some(edit) => {
-                edits.push(edit);
-                kept.push(action);
-            }
+            Some(edit) => batch.push((action, edit)),
             None => control.with_registrations(|all| all.put_back(action)),
         }
     }
-    if edits.is_empty() {
-        return true;
+    match commit(store, batch.iter().map(|(_, edit)| edit.clone()).collect()).await {
+        Ok(()) => return None,
+        // One of them stands in the way of all the others.
+        Err(CommitError::Conflict(_)) if batch.len() > 1 => {}
+        Err(error) => return put_back(control, batch.into_iter().map(|(action, _)| action), &error, parked),
     }
-    let transaction = Transaction { author: "registration".to_owned(), expected: None, edits };
-    match store.commit(transaction).await {
-        Ok(_) => true,
-        Err(reason) => {
-            error!(%reason, "registrations were not written, trying again");
-            kept.into_iter().for_each(|action| control.with_registrations(|all| all.put_back(action)));
-            false
+    let mut retry = None;
+    for (action, edit) in batch {
+        if let Err(error) = commit(store, vec![edit]).await {
+            retry = put_back(control, [action], &error, parked).or(retry);
         }
     }
+    retry
+}
+
+async fn commit(store: &Store, edits: Vec<Edit>) -> Result<(), CommitError> {
+    if edits.is_empty() {
+        return Ok(());
+    }
+    let transaction = Transaction { author: "registration".to_owned(), expected: None, edits };
+    store.commit(transaction).await.map(drop)
+}
+
+/// Keeps what was not written, for later; when that is, unless it has a time of its own.
+fn put_back(
+    control: &Control,
+    actions: impl IntoIterator<Item = Action>,
+    error: &CommitError,
+    parked: &mut Parked,
+) -> Option<Instant> {
+    if let CommitError::Conflict(reason) = error {
+        warn!(%reason, "a workload is not registered: its WorkloadEntry is somebody else's");
+        actions.into_iter().for_each(|action| parked.push(action));
+        return None;
+    }
+    error!(error = %Chain(error), "registrations were not written, trying again");
+    actions.into_iter().for_each(|action| control.with_registrations(|all| all.put_back(action)));
+    Some(Instant::now() + RETRY)
 }
 
 fn edit(control: &Control, action: &Action) -> Option<Edit> {

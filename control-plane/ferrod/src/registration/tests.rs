@@ -75,7 +75,10 @@ fn the_end_of_an_old_stream_does_not_remove_a_workload_with_a_newer_one() {
 #[test]
 fn after_a_restart_of_the_control_plane_agents_have_their_longest_backoff_to_return() {
     let (mut all, now) = (Registrations::default(), Instant::now());
-    all.resume([(product().entry(), product().node, Health::Healthy)], now);
+    all.resume([(product().entry(), product().node, Health::Healthy)]);
+    all.expire(now + 10 * GRACE_AFTER_RESTART);
+    assert_eq!(all.take_pending(), [], "as long as agents are not served, none can come back");
+    all.expect_back(now);
     all.expire(now + GRACE);
     assert_eq!(all.take_pending(), []);
     all.expire(now + GRACE_AFTER_RESTART);
@@ -86,7 +89,7 @@ fn after_a_restart_of_the_control_plane_agents_have_their_longest_backoff_to_ret
 fn a_restart_of_the_control_plane_makes_no_workload_healthy() {
     let mut all = Registrations::default();
     let sick = Health::Unhealthy("connection refused".to_owned());
-    all.resume([(product().entry(), product().node, sick.clone())], Instant::now());
+    all.resume([(product().entry(), product().node, sick.clone())]);
     all.connected(FIRST, product(), true);
     assert_eq!(all.take_pending(), [Action::Put(product(), sick.clone())]);
     all.reported(FIRST, sick);

@@ -76,7 +76,9 @@ impl Engine {
 
     fn synced(&self, now: Instant) -> Synced {
         let is_settled = self.tracker.is_calm() && self.unsettled.is_empty();
-        let is_late = now.saturating_duration_since(self.started) >= PATIENCE && self.store_problem.is_none();
+        // A store that cannot be written still has what it had; only an empty one must not be served.
+        let has_something = self.store_problem.is_none() || self.store.snapshot().revision().0 > 0;
+        let is_late = now.saturating_duration_since(self.started) >= PATIENCE && has_something;
         match self.status.borrow().synced {
             Synced::Starting if !is_settled && !is_late => Synced::Starting,
             Synced::Starting | Synced::Yes => Synced::Yes,
