@@ -3,6 +3,8 @@
 # make test    everything that can be shown by a test
 # make corpus  DIR=<folder> SET=<set>: policy documents of the corpus's form
 # make bench   GROUP=<name>: measured figures against their bounds
+# make fuzz    TARGET=yaml_documents|xds_requests SECS=<n>: anything as input, with a nightly compiler
+# make conformance  ADDRESS=<host:port> DRIVER=<program>: the xDS rules, asked of another server
 
 SHELL := /bin/bash
 DIST  := dist
@@ -16,7 +18,7 @@ CARGO ?= cargo
 # Where rustup puts cargo, for the run that has just installed it.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-.PHONY: build run test corpus bench lint prepare clean FORCE
+.PHONY: build run test corpus bench fuzz conformance lint prepare clean FORCE
 
 build: prepare $(DIST)/envoy $(DIST)/ferro_filters.wasm
 	$(CARGO) build --profile $(PROFILE) --locked $(addprefix -p ,$(BINS))
@@ -49,6 +51,23 @@ corpus:
 
 bench: build
 	$(CARGO) run --release --locked -q -p ferro-bench -- $(GROUP)
+
+# The instrumentation that cargo-fuzz would set, which is then not needed itself.
+FUZZ_FLAGS := --cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+  -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+  -Cllvm-args=-sanitizer-coverage-trace-compares -Cdebug-assertions
+TARGET  ?= xds_requests
+SECS ?= 60
+
+fuzz:
+	@rustup toolchain list | grep -q nightly || rustup toolchain install nightly --profile minimal
+	cd control-plane/$(if $(filter yaml%,$(TARGET)),model,xds)/fuzz && RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) +nightly build --release \
+	  --locked --target-dir $(CURDIR)/target/fuzz --target $$(rustc -vV | sed -n 's/^host: //p') --bin $(TARGET)
+	@mkdir -p target/fuzz/corpus/$(TARGET)
+	target/fuzz/*/release/$(TARGET) -max_total_time=$(SECS) -max_len=4096 -artifact_prefix=target/fuzz/ target/fuzz/corpus/$(TARGET)
+
+conformance:
+	XDS_ADDRESS=$(ADDRESS) XDS_DRIVER=$(DRIVER) $(CARGO) test --locked -p ferro-xds --test conformance -- --test-threads 1
 
 lint:
 	$(CARGO) fmt --all --check

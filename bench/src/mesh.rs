@@ -30,7 +30,9 @@ impl Mesh {
     pub(crate) fn start(range: u8, files: &[(&str, String)]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         for (name, text) in files {
-            fs::write(folder.path().join(name), text)?;
+            let path = folder.path().join(name);
+            path.parent().map(fs::create_dir_all).transpose()?;
+            fs::write(path, text)?;
         }
         let http = reqwest::blocking::Client::builder().no_proxy().build()?;
         let mesh = Self { folder, server: format!("http://127.{range}.0.1"), http };

@@ -10,7 +10,7 @@ use prost_reflect::DescriptorPool;
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet, MessageOptions};
 
 /// What resources hold in an `Any`, beside the kinds themselves: a type that translation begins to use goes here.
-const PACKED: [&str; 20] = [
+const PACKED: [&str; 21] = [
     "envoy.extensions.access_loggers.file.v3.FileAccessLog",
     "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig",
     "envoy.extensions.filters.http.cors.v3.Cors",
@@ -18,6 +18,7 @@ const PACKED: [&str; 20] = [
     "envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig",
     "envoy.extensions.filters.http.fault.v3.HTTPFault",
     "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig",
+    "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb",
     "envoy.extensions.filters.http.router.v3.Router",
     "envoy.extensions.filters.http.wasm.v3.Wasm",
     "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector",

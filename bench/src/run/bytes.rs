@@ -23,11 +23,12 @@ pub(crate) fn measure() -> Result<Vec<Figure>> {
     for _ in 0..100 {
         std::thread::sleep(Duration::from_millis(20));
         seen = mesh.get("/debug/timeline")?;
-        if seen.revision > before.revision && seen.sent > 0 && seen.answered == seen.sent {
+        if seen.revision > before.revision && seen.sent > 0 && seen.acked == seen.sent {
             break;
         }
     }
-    ensure!(seen.revision > before.revision && seen.sent > 0, "the change was not sent: {seen:?}");
+    let arrived = seen.revision > before.revision && seen.sent > 0 && seen.acked == seen.sent;
+    ensure!(arrived, "the change was not acknowledged: {seen:?}");
     let name = format!("bytes to a proxy for a weight change among {SERVICES} services");
     Ok(vec![Figure::at_most(name, seen.bytes as f64, BOUND, "B")])
 }

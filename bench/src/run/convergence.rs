@@ -1,16 +1,17 @@
-//! From `rename(2)` of a changed file to the last acknowledgement of ten real Envoys.
+//! From `rename(2)` of a changed file to the last acknowledgement of ten real Envoys: the sample shop, its products three
+//! times each.
 
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use ferro_api::{Figure, Timeline};
 
-use crate::mesh::Mesh;
+use crate::mesh::{Mesh, top};
 
 const CHANGES: u32 = 60;
 const EVERY: Duration = Duration::from_millis(250);
-/// Envoys, and so acknowledgements of one virtual host.
+/// Sidecars, and so acknowledgements of one virtual host; the gateway does not have it.
 const PROXIES: u64 = 10;
 const BOUND_MS: f64 = 50.0;
 
@@ -25,7 +26,7 @@ struct Journey {
 
 /// Changes a weight 60 times.
 pub(crate) fn measure() -> Result<Vec<Figure>> {
-    let mesh = Mesh::start(91, &files())?;
+    let mesh = Mesh::start(91, &files()?)?;
     let mut journeys = Vec::new();
     for change in 0..CHANGES {
         journeys.push(journey(&mesh, change)?);
@@ -51,14 +52,11 @@ fn journey(mesh: &Mesh, change: u32) -> Result<Journey> {
     for _ in 0..200 {
         std::thread::sleep(Duration::from_millis(10));
         seen = mesh.get("/debug/timeline")?;
-        if seen.revision > before.revision && seen.answered >= PROXIES && seen.answered == seen.sent {
+        if arrived(&before, &seen) {
             break;
         }
     }
-    ensure!(
-        seen.revision > before.revision && seen.answered >= PROXIES,
-        "change {change} was not acknowledged: {seen:?}"
-    );
+    ensure!(arrived(&before, &seen), "change {change} was not acknowledged: {seen:?}");
     Ok(Journey {
         total: seen.last_acked_us.saturating_sub(renamed),
         read: seen.committed_us.saturating_sub(renamed),
@@ -66,6 +64,11 @@ fn journey(mesh: &Mesh, change: u32) -> Result<Journey> {
         push: seen.last_sent_us.saturating_sub(seen.published_us),
         apply: seen.last_acked_us.saturating_sub(seen.last_sent_us),
     })
+}
+
+/// Every sidecar was sent the change and took it.
+fn arrived(before: &Timeline, seen: &Timeline) -> bool {
+    seen.revision > before.revision && seen.acked >= PROXIES && seen.acked == seen.sent
 }
 
 /// In milliseconds.
@@ -79,34 +82,25 @@ fn micros() -> u64 {
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
-fn files() -> Vec<(&'static str, String)> {
-    vec![("mesh.yaml", mesh_file()), ("services.yaml", services()), ("routes.yaml", routes(9))]
-}
-
-fn mesh_file() -> String {
-    let workload = |version: &str| {
-        format!(
-            "  - {{name: product-{version}, namespace: shop, group: product-{version}, port: 8080, replicas: 5, command: [ferro-shop, serve, --service, product, --version, {version}, --port, $PORT]}}\n"
-        )
-    };
-    format!(
-        "apiVersion: ferromesh.dev/v1alpha1\nkind: LocalMesh\nmetadata: {{name: convergence}}\nspec:\n  policies: [services.yaml, routes.yaml]\n  workloads:\n{}{}",
-        workload("v1"),
-        workload("v2")
-    )
-}
-
-fn services() -> String {
-    let group = |version: &str| {
-        format!(
-            "---\napiVersion: networking.istio.io/v1\nkind: WorkloadGroup\nmetadata: {{name: product-{version}, namespace: shop}}\nspec:\n  metadata: {{labels: {{app: product, version: {version}}}}}\n  template: {{serviceAccount: product, ports: {{http: 8080}}}}\n"
-        )
-    };
-    format!(
-        "apiVersion: v1\nkind: Service\nmetadata: {{name: product, namespace: shop}}\nspec: {{selector: {{app: product}}, ports: [{{name: http, port: 8080}}]}}\n---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: product, namespace: shop}}\nspec: {{host: product, subsets: [{{name: v1, labels: {{version: v1}}}}, {{name: v2, labels: {{version: v2}}}}]}}\n{}{}",
-        group("v1"),
-        group("v2")
-    )
+/// The sample, with more of its products and with a weight that changes.
+fn files() -> Result<Vec<(&'static str, String)>> {
+    const KEPT: [&str; 4] = ["services.yaml", "mesh-config.yaml", "policies/gateway.yaml", "policies/subsets.yaml"];
+    let sample = top().join("istio-manifests/samples/shop");
+    let read = |name: &str| fs::read_to_string(sample.join(name)).with_context(|| format!("the sample has no {name}"));
+    let mut mesh = read("mesh.yaml")?;
+    for (found, wanted) in [
+        ("- name: product-v1\n", "- name: product-v1\n    replicas: 3\n"),
+        ("- name: product-v2\n", "- name: product-v2\n    replicas: 3\n"),
+        ("  - policies/gateway.yaml\n", "  - policies/gateway.yaml\n  - policies/subsets.yaml\n  - routes.yaml\n"),
+    ] {
+        ensure!(mesh.contains(found), "the sample's mesh.yaml has no line `{}`", found.trim());
+        mesh = mesh.replace(found, wanted);
+    }
+    let mut files = vec![("mesh.yaml", mesh), ("routes.yaml", routes(9))];
+    for name in KEPT {
+        files.push((name, read(name)?));
+    }
+    Ok(files)
 }
 
 fn routes(v2: u32) -> String {

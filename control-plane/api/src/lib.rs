@@ -186,8 +186,10 @@ pub struct Timeline {
     pub last_acked_us: u64,
     /// Responses sent since it was published.
     pub sent: u64,
-    /// Responses acknowledged or refused since.
-    pub answered: u64,
+    /// Responses acknowledged since.
+    pub acked: u64,
+    /// Responses refused since.
+    pub refused: u64,
     /// Bytes sent since.
     pub bytes: u64,
 }
@@ -200,9 +202,14 @@ impl Timeline {
         self.bytes += bytes;
     }
 
-    /// A response was acknowledged or refused at `now`.
-    pub fn note_answered(&mut self, now: u64) {
+    /// A response was acknowledged at `now`.
+    pub fn note_acked(&mut self, now: u64) {
         self.last_acked_us = now;
-        self.answered += 1;
+        self.acked += 1;
+    }
+
+    /// A response was refused.
+    pub fn note_refused(&mut self) {
+        self.refused += 1;
     }
 }

@@ -114,10 +114,12 @@ async fn filter_reload(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Everything that is wrong right now: the MeshConfig and the files first, then what translation found.
+/// Everything that is wrong right now: the MeshConfig and the files first, then what objects take from one another, then
+/// what translation found.
 async fn diagnostics(State(api): State<Api>) -> Json<Vec<Value>> {
     let status = api.files.borrow().clone();
-    let read = api.mesh_config.iter().chain(status.diagnostics());
+    let lost = api.control.with_pipeline(|pipeline| pipeline.mesh().clone()).diagnostics();
+    let read = api.mesh_config.iter().chain(status.diagnostics()).chain(&lost);
     let of_files = read.filter_map(|diagnostic| serde_json::to_value(diagnostic).ok());
     let mut all: Vec<Value> = of_files.collect();
     for finding in api.control.findings() {

@@ -179,9 +179,9 @@ impl Control {
         self.metrics.sent(kind, bytes, since);
     }
 
-    fn answered(&self, stream: StreamId) {
+    fn answered(&self, stream: StreamId, note: impl FnOnce(&mut Timeline)) {
         let mut state = self.lock();
-        state.timeline.note_answered(micros());
+        note(&mut state.timeline);
         state.convergence.answered(stream, Instant::now());
     }
 
@@ -239,10 +239,10 @@ impl Source for ControlSource {
         let SessionEvent { stream, node, what } = event;
         match what {
             What::Sent { kind, bytes, .. } => self.0.sent(stream, kind, u64::try_from(bytes).unwrap_or(u64::MAX)),
-            What::Acked { .. } => self.0.answered(stream),
+            What::Acked { .. } => self.0.answered(stream, |timeline| timeline.note_acked(micros())),
             What::Stale { kind } => self.0.metrics.answered_late(kind),
             What::Nacked { kind, status, held_back, .. } => {
-                self.0.answered(stream);
+                self.0.answered(stream, Timeline::note_refused);
                 self.0.metrics.refused(kind, &node, status.code);
                 let names: Vec<&str> = held_back.iter().map(|name| &**name).take(10).collect();
                 warn!(%node, kind = kind.short(), ?names, reason = %status.message, "refused by the proxy; held back until changed");

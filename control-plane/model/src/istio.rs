@@ -25,6 +25,7 @@ pub use virtual_service::{
     CorsPolicy, Delegate, DirectResponse, Fault, FaultAbort, FaultDelay, HeaderMatch, HttpBody, HttpMatchRequest,
     HttpMirror, HttpRedirect, HttpRetry, HttpRewrite, HttpRoute, HttpRouteDestination, L4MatchAttributes, RedirectPort,
     RegexRewrite, RouteDestination, TcpRoute, TlsMatchAttributes, TlsRoute, UnmatchedPreflights, VirtualService,
+    grpc_status,
 };
 pub use workload::{
     ExecAction, GrpcAction, Health, HealthCondition, HttpGetAction, HttpHeader, ObjectTemplate, Probe, TcpSocketAction,

@@ -122,7 +122,8 @@ fn real_agents_of_neighbouring_protocols_are_served_side_by_side_and_one_further
         // Its Envoy has nothing to serve, for what an agent of another version has cached is not its own.
         assert!(!mesh.is_ready(workload));
     }
-    let old = mesh.beside("product-v1").get("http://product:8080/who").unwrap();
+    let old = mesh.beside("product-v1").get("http://product:8080/who");
+    let old = old.unwrap_or_else(|error| panic!("{error}; {}", mesh.envoy_admin("product-v1", "/listeners")));
     assert_eq!(old.status, 200, "the others live on");
 }
 

@@ -5,4 +5,5 @@ mod diagnostics;
 mod dump;
 mod metrics;
 mod protocol;
+mod registration;
 mod rig;

@@ -121,7 +121,7 @@ fields! {
 
     /// An answer the proxy gives itself.
     pub struct DirectResponse {
-        /// 200 to 600.
+        /// 200 to 599.
         status: u32 = "status",
         /// At most 1 MiB.
         body: Option<HttpBody> = "body",
@@ -199,9 +199,9 @@ fields! {
 
     /// An abort.
     pub struct FaultAbort {
-        /// 200 to 600.
+        /// 200 to 599.
         http_status: Option<i32> = "httpStatus",
-        /// Name or number of a gRPC status.
+        /// Name of a gRPC status.
         grpc_status: Option<String> = "grpcStatus",
         /// Not supported, as in Istio.
         http2_error: Option<String> = "http2Error",
@@ -334,4 +334,29 @@ impl FromNode for HeaderMatch {
             value => Some(Self::Value(value)),
         }
     }
+}
+
+/// The number of a gRPC status by its name
+/// (<https://github.com/grpc/grpc/blob/master/doc/statuscodes.md>); numbers are not names.
+pub fn grpc_status(name: &str) -> Option<u32> {
+    const NAMES: [&str; 17] = [
+        "OK",
+        "CANCELLED",
+        "UNKNOWN",
+        "INVALID_ARGUMENT",
+        "DEADLINE_EXCEEDED",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED",
+        "FAILED_PRECONDITION",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "UNIMPLEMENTED",
+        "INTERNAL",
+        "UNAVAILABLE",
+        "DATA_LOSS",
+        "UNAUTHENTICATED",
+    ];
+    (0..).zip(NAMES).find(|(_, known)| *known == name).map(|(number, _)| number)
 }

@@ -2,28 +2,7 @@
 
 use super::common;
 use crate::context::Context;
-use crate::istio::{Fault, FaultAbort, FaultDelay};
-
-/// Names of gRPC statuses (<https://github.com/grpc/grpc/blob/master/doc/statuscodes.md>); numbers are not names.
-const GRPC: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "UNAUTHENTICATED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-];
+use crate::istio::{Fault, FaultAbort, FaultDelay, grpc_status};
 
 /// A delay, an abort, or both.
 pub(super) fn check(context: &mut Context<'_>, fault: &Fault) {
@@ -64,7 +43,7 @@ fn abort(context: &mut Context<'_>, abort: &FaultAbort) {
     context
         .inside("httpStatus", abort.http_status.as_ref(), |context, status| http_status(context, i64::from(*status)));
     context.inside("grpcStatus", abort.grpc_status.as_ref(), |context, status| {
-        if !GRPC.contains(&status.as_str()) {
+        if grpc_status(status).is_none() {
             context.refuse(
                 "bad-name",
                 format!("found \"{status}\", allowed: the name of a gRPC status such as UNAVAILABLE"),

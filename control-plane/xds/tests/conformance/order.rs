@@ -9,6 +9,7 @@ use crate::world::{SILENCE, Step, World, on_every_service};
 
 const CDS: Kind = Kind::Cluster;
 const EDS: Kind = Kind::Endpoint;
+const ECDS: Kind = Kind::ExtensionConfig;
 const LDS: Kind = Kind::Listener;
 const RDS: Kind = Kind::Route;
 const VHDS: Kind = Kind::VirtualHost;
@@ -56,6 +57,23 @@ async fn rule_38_one_change_goes_out_clusters_first_and_hosts_last() -> anyhow::
         stamps.push(client.take(kind).await?.stamp);
     }
     assert!(stamps.is_sorted(), "{stamps:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn rule_38_a_filter_configuration_goes_out_together_with_its_listener_and_before_it() -> anyhow::Result<()> {
+    let world = World::with(&WORLD).await?;
+    let mut client = settled(&world).await?;
+    world.apply(&[Step::Put(LDS, "m", 1), Step::Put(ECDS, "f", 1)])?;
+    client.take(LDS).await?;
+    // A client asks for a filter when it meets a listener that refers to it.
+    client.subscribe(ECDS, &["f"]).await?;
+    assert_eq!(client.take(ECDS).await?.names(), ["f"]);
+    // Until the answer has arrived, a type has nothing new to say.
+    tokio::time::sleep(SILENCE).await;
+    world.apply(&[Step::Put(LDS, "m", 2), Step::Put(ECDS, "f", 2)])?;
+    let (filter, listener) = (client.take(ECDS).await?, client.take(LDS).await?);
+    assert!(filter.stamp < listener.stamp, "{} before {}", filter.stamp, listener.stamp);
     Ok(())
 }
 

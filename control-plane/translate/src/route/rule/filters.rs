@@ -1,7 +1,7 @@
 //! What a rule tells HTTP filters: faults and cross-origin requests.
 
 use ferro_model::istio::{
-    CorsPolicy as Cors, Fault, FaultAbort as Abort, FaultDelay as Delay, StringMatch, UnmatchedPreflights,
+    CorsPolicy as Cors, Fault, FaultAbort as Abort, FaultDelay as Delay, StringMatch, UnmatchedPreflights, grpc_status,
 };
 use ferro_xds_protos::wkt;
 
@@ -56,31 +56,6 @@ fn abort(abort: &Abort) -> Option<FaultAbort> {
         error_type: Some(http.or_else(grpc)?),
         ..FaultAbort::default()
     })
-}
-
-/// The number of a gRPC status (gRPC documentation, "Status codes and their use").
-fn grpc_status(text: &str) -> Option<u32> {
-    const NAMES: [&str; 17] = [
-        "OK",
-        "CANCELLED",
-        "UNKNOWN",
-        "INVALID_ARGUMENT",
-        "DEADLINE_EXCEEDED",
-        "NOT_FOUND",
-        "ALREADY_EXISTS",
-        "PERMISSION_DENIED",
-        "RESOURCE_EXHAUSTED",
-        "FAILED_PRECONDITION",
-        "ABORTED",
-        "OUT_OF_RANGE",
-        "UNIMPLEMENTED",
-        "INTERNAL",
-        "UNAVAILABLE",
-        "DATA_LOSS",
-        "UNAUTHENTICATED",
-    ];
-    let position = NAMES.iter().position(|name| name.eq_ignore_ascii_case(text));
-    position.and_then(|at| u32::try_from(at).ok()).or_else(|| text.parse().ok())
 }
 
 /// The cross-origin policy of a rule.
