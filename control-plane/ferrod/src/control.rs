@@ -248,6 +248,8 @@ impl Source for ControlSource {
                 warn!(%node, kind = kind.short(), ?names, reason = %status.message, "refused by the proxy; held back until changed");
             }
             What::Suspected { kind, items } => {
+                // No answer is waited for any more.
+                self.0.answered(stream, |_| ());
                 let names: Vec<&str> = items.iter().map(|item| &*item.name).take(10).collect();
                 warn!(%node, kind = kind.short(), ?names, "neither accepted nor refused in time; taken back from this proxy");
             }

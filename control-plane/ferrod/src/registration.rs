@@ -215,6 +215,15 @@ impl Registrations {
         self.pending.entry(name).or_insert(action);
     }
 
+    /// Has an entry written once more as it is now, if it is still wanted.
+    pub fn write_again(&mut self, name: &EntryName) {
+        if let Some(entry) = self.entries.get(name)
+            && !self.pending.contains_key(name)
+        {
+            Self::rewrite(&mut self.pending, name, entry);
+        }
+    }
+
     fn rewrite(pending: &mut BTreeMap<EntryName, Action>, name: &EntryName, entry: &Entry) {
         if let Some(announcement) = &entry.announcement {
             pending.insert(name.clone(), Action::Put(announcement.clone(), entry.health()));

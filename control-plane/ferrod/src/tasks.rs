@@ -1,5 +1,6 @@
 //! The essential tasks of ferrod: follow the store, write registrations.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -156,7 +157,7 @@ pub async fn register(
     loop {
         let now = Instant::now();
         let pending = control.with_registrations(|all| {
-            parked.take_due(now).into_iter().for_each(|action| all.put_back(action));
+            parked.take_due(now).iter().for_each(|name| all.write_again(name));
             all.expire(now);
             all.take_pending()
         });
@@ -174,22 +175,25 @@ pub async fn register(
 /// Registrations whose objects belong to somebody else.
 #[derive(Default)]
 struct Parked {
-    actions: Vec<Action>,
+    names: BTreeSet<EntryName>,
     due: Option<Instant>,
 }
 
 impl Parked {
+    /// What somebody else owns is not ours to remove either.
     fn push(&mut self, action: Action) {
-        self.actions.push(action);
-        self.due.get_or_insert(Instant::now() + RETRY_OWNED);
+        if let Action::Put(said, _) = action {
+            self.names.insert(said.entry());
+            self.due.get_or_insert(Instant::now() + RETRY_OWNED);
+        }
     }
 
-    fn take_due(&mut self, now: Instant) -> Vec<Action> {
+    fn take_due(&mut self, now: Instant) -> BTreeSet<EntryName> {
         if self.due.is_none_or(|due| due > now) {
-            return Vec::new();
+            return BTreeSet::new();
         }
         self.due = None;
-        std::mem::take(&mut self.actions)
+        std::mem::take(&mut self.names)
     }
 }
 

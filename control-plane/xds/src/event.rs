@@ -124,8 +124,8 @@ pub enum What {
         /// What was taken back: names, and the versions that are not sent again until they change.
         items: Vec<Item>,
     },
-    /// These will not be sent as things are: the client has no use for them, or what it refused stands in their way.
-    /// Should that change, they follow.
+    /// These will not be sent as things are: the client has them already, has no use for them, or what it refused stands
+    /// in their way. Should that change, they follow.
     Unsent {
         /// The kind.
         kind: Kind,

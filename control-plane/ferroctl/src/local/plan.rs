@@ -175,7 +175,9 @@ fn ferrod(mesh: &MeshFile, server: SocketAddr, layout: &Layout) -> Process {
     if let Some(config) = &mesh.spec.mesh_config {
         argv.extend(["--mesh-config".to_owned(), path(&mesh.folder.join(config))]);
     }
-    argv.extend(["--data-dir".to_owned(), path(&layout.state.join("ferrod"))]);
+    // A store for each range: what registered in another one, and did not live to leave, is nobody to send requests to.
+    let [first, second] = layout.range;
+    argv.extend(["--data-dir".to_owned(), path(&layout.state.join(format!("ferrod-{first}.{second}")))]);
     argv.extend(["--bind".to_owned(), server.ip().to_string()]);
     argv.extend(["--xds-socket".to_owned(), path(&layout.ferrod_socket())]);
     let module = layout.bin.join("ferro_filters.wasm");

@@ -185,3 +185,19 @@ fn a_workload_that_drained_and_is_back_is_healthy_again_by_its_own_report() {
     all.reported(SECOND, Health::Healthy);
     assert_eq!(all.take_pending(), [Action::Put(product(), Health::Healthy)]);
 }
+
+#[test]
+fn what_is_written_again_is_the_entry_as_it_is_now_and_nothing_once_it_left() {
+    let (mut all, now) = (Registrations::default(), Instant::now());
+    all.connected(FIRST, product(), true);
+    all.take_pending();
+    all.reported(FIRST, Health::Healthy);
+    all.take_pending();
+    all.write_again(&product().entry());
+    assert_eq!(all.take_pending(), [Action::Put(product(), Health::Healthy)]);
+    all.disconnected(FIRST, now);
+    all.expire(now + GRACE);
+    assert_eq!(all.take_pending().len(), 1);
+    all.write_again(&product().entry());
+    assert_eq!(all.take_pending(), []);
+}

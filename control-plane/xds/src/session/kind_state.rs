@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -66,8 +66,8 @@ pub(super) struct KindState {
     /// Names that were not sent and will not be as things are, until somebody asks.
     unsent: BTreeSet<Arc<str>>,
     in_flight: Option<InFlight>,
-    /// A response given up on, whose answer may still come (rule 16).
-    superseded: Option<InFlight>,
+    /// Responses given up on, whose answers may still come (rule 16); the oldest are forgotten.
+    superseded: VecDeque<InFlight>,
     /// An answer is owed even if it is empty (rule 34).
     reply_due: bool,
     last_nonce: Option<Arc<str>>,
@@ -128,7 +128,7 @@ impl KindState {
             isolation: Isolation::default(),
             unsent: BTreeSet::new(),
             in_flight: None,
-            superseded: None,
+            superseded: VecDeque::new(),
             reply_due: false,
             last_nonce: None,
             sent: None,
@@ -254,6 +254,7 @@ impl KindState {
         self.behind.retain(|name, _| !gone(name));
         self.dirty.retain(|name| !gone(name));
         self.departed.retain(|name| !gone(name));
+        self.unsent.retain(|name| !gone(name));
         self.lingering.forget_where(&gone);
         self.drop_refusals(|name, _| gone(name));
     }

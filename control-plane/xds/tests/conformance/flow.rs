@@ -1,10 +1,16 @@
-//! Rules 51 to 55: flow.
+//! Rules 51 to 56: flow.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use ferro_testkit::ads::{DeltaClient, Service, SotwClient};
-use ferro_xds::{Closed, Limits, Update, What};
-use ferro_xds_protos::Kind;
+use anyhow::Context;
+use ferro_process::{CancellationToken, backoff::Policy};
+use ferro_testkit::ads::{Address, DeltaClient, Service, SotwClient};
+use ferro_xds::{
+    Closed, Limits, ResourceSet, SharedView, Update, What,
+    client::{self, ClientEvent, ClientSession, Handle, Upstream},
+};
+use ferro_xds_protos::{Kind, envoy::envoy::config::core::v3::Node};
+use tokio::{sync::mpsc, time::timeout};
 use tonic::Code;
 
 use crate::{
@@ -108,6 +114,41 @@ async fn rule_55_a_server_that_shuts_down_closes_its_streams_and_says_that_it_is
     assert_eq!(delta.end(CDS).await?.code(), Code::Unavailable);
     assert_eq!(sotw.end(CDS).await?.code(), Code::Unavailable);
     Ok(())
+}
+
+#[tokio::test]
+async fn rule_56_a_client_waits_longer_each_time_until_a_server_has_answered_not_merely_listened() -> anyhow::Result<()>
+{
+    let policy = Policy { base: Duration::from_millis(1), cap: Duration::from_secs(60) };
+    let view = Arc::new(SharedView::unsynced());
+    let running = Running::serve(Arc::clone(&view), Limits { drain: Duration::ZERO, ..Limits::default() }).await?;
+    let Address::Tcp(address) = &running.address else { anyhow::bail!("a server on a unix socket") };
+    let upstream = Upstream::Tcp(format!("http://{address}").parse()?);
+    let mut session = ClientSession::new(Node { id: "node".into(), ..Node::default() });
+    session.subscribe_all(CDS);
+    let (sender, mut events) = mpsc::channel(1);
+    let stop = CancellationToken::new();
+    tokio::spawn(client::run(upstream, Handle::new(session), sender, policy, || {}, stop.clone()));
+    let mut longest = Duration::ZERO;
+    let mut refused = 0;
+    while refused < 8 {
+        if let ClientEvent::Disconnected { retry_in, .. } = next(&mut events).await? {
+            longest = longest.max(retry_in);
+            refused += 1;
+        }
+    }
+    assert!(longest > policy.base, "{longest:?}: it was connected eight times, and answered never");
+    view.publish(ResourceSet::whole());
+    while !matches!(next(&mut events).await?, ClientEvent::Received(_)) {}
+    running.shutdown.cancel();
+    let ClientEvent::Disconnected { retry_in, .. } = next(&mut events).await? else { anyhow::bail!("still connected") };
+    assert!(retry_in <= policy.base, "{retry_in:?} after an answer");
+    stop.cancel();
+    Ok(())
+}
+
+async fn next(events: &mut mpsc::Receiver<ClientEvent>) -> anyhow::Result<ClientEvent> {
+    timeout(ferro_testkit::ads::PATIENCE, events.recv()).await?.context("the client ended")
 }
 
 #[tokio::test]

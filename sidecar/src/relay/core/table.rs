@@ -119,7 +119,7 @@ impl Table {
         let waiting: Vec<_> =
             self.entries.iter().filter(|(_, entry)| waits(entry)).map(|(name, _)| Arc::clone(name)).collect();
         for name in waiting {
-            self.provide(&name, file, &mut outcome);
+            self.provide(&name, digest, file, &mut outcome);
             self.settle(&name);
             outcome.touched.push(name);
         }
@@ -127,17 +127,28 @@ impl Table {
         outcome
     }
 
-    fn provide(&mut self, name: &Arc<str>, file: Result<&std::path::Path, &Text>, outcome: &mut Outcome) {
+    fn provide(
+        &mut self,
+        name: &Arc<str>,
+        digest: ModuleDigest,
+        file: Result<&std::path::Path, &Text>,
+        outcome: &mut Outcome,
+    ) {
         let Some(entry) = self.entries.get_mut(name) else { return };
-        let digest = entry.module.take();
-        if entry.rejected.take_if(|rejected| rejected.failed_module().is_some()).is_some() {
+        if file.is_ok() && entry.failed_module() == Some(digest) {
+            entry.rejected = None;
+            entry.module = Some(digest);
             outcome.healed.push(Arc::clone(name));
+        }
+        // The last known good may wait for one module while the newest content lacks another.
+        if entry.module.take_if(|awaited| *awaited == digest).is_none() {
+            return;
         }
         let Some(content) = entry.content() else { return };
         match file.map(|file| wasm::with_module(content, file)) {
             Ok(Some(rewritten)) => outcome.updates.push(Update::put(rewritten)),
             Ok(None) => self.refuse(name, &"the path of the module cache is not UTF-8".into(), None, outcome),
-            Err(reason) => self.refuse(name, reason, digest, outcome),
+            Err(reason) => self.refuse(name, reason, Some(digest), outcome),
         }
     }
 

@@ -18,6 +18,9 @@ use crate::{
     },
 };
 
+/// Responses given up on whose answers are still waited for.
+const GIVEN_UP: usize = 8;
+
 // === impl KindState ===
 
 impl KindState {
@@ -37,7 +40,8 @@ impl KindState {
             self.forget_old_refusals();
             return Answered::To { flight, held_back };
         }
-        if let Some(flight) = self.superseded.take_if(|flight| *flight.nonce == *nonce) {
+        let given_up = self.superseded.iter().position(|flight| *flight.nonce == *nonce);
+        if let Some(flight) = given_up.and_then(|at| self.superseded.remove(at)) {
             let held_back = self.answer_late(&flight, reply, now);
             self.forget_old_refusals();
             return Answered::To { flight, held_back };
@@ -84,9 +88,9 @@ impl KindState {
             self.dirty.insert(Arc::clone(&change.name));
             items.push(Item { name: Arc::clone(&change.name), version: Some(version) });
         }
-        // An answer is awaited to what brought something, not to what took it back.
-        if self.superseded.is_none() || !items.is_empty() {
-            self.superseded = Some(flight);
+        self.superseded.push_back(flight);
+        if self.superseded.len() > GIVEN_UP {
+            self.superseded.pop_front();
         }
         items
     }
@@ -110,8 +114,10 @@ impl KindState {
     /// What the next session should know of what was refused.
     pub(in crate::session) fn refusals(&self) -> Refusals {
         let rejected = self.rejected.iter().map(|(name, version)| {
-            let held = self.behind.get(name).cloned().unwrap_or(Held::Nothing);
-            let refused = Refused { version: Arc::clone(version), held, last_good: self.last_good(name).cloned() };
+            // A session that had no target yet knows what the one before it left.
+            let held = self.behind.get(name).or_else(|| self.remembered.get(name)).cloned().unwrap_or(Held::Nothing);
+            let last_good = self.lingering.of(name, &held).cloned();
+            let refused = Refused { version: Arc::clone(version), held, last_good };
             (Arc::clone(name), refused)
         });
         Refusals { rejected: rejected.collect(), nack: self.nack.clone() }

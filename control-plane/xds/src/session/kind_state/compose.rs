@@ -126,12 +126,10 @@ impl KindState {
     }
 
     fn compose_name(&mut self, name: &Arc<str>, rules: &Rules<'_>, draft: &mut Draft) {
+        self.unsent.remove(name);
         let Some(held) = self.behind.get(name) else { return };
         match self.step(name, held, rules) {
-            Step::Settled => {
-                self.behind.remove(name);
-            }
-            Step::Invisible => {
+            Step::Settled | Step::Invisible => {
                 self.behind.remove(name);
                 self.unsent.insert(Arc::clone(name));
             }
@@ -226,7 +224,7 @@ impl KindState {
         }
         self.commit_full(outcome);
         self.departed = departed;
-        if !draft.changes.is_empty() {
+        if !draft.changes.is_empty() || mem::take(&mut self.cure_due) {
             draft.changes.extend(self.cured());
         }
         Some(draft)

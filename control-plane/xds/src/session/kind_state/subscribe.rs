@@ -28,10 +28,12 @@ impl KindState {
         self.forget_old_refusals();
         // What it says it has, it has accepted after all.
         self.drop_refusals(|name, version| claim.of(name).is(version));
+        if self.has_everything(&claim) {
+            self.drop_refusals(|_, _| true);
+        }
         let (Some(target), Some(interest)) = (&self.target, &self.interest) else { return };
         let lagging = match &claim {
-            // Rule 36: only a client that wants all, and nothing by name, has all by having that version.
-            Claim::Version(version) if interest.names.is_empty() && *version == target.version(self.kind) => Vec::new(),
+            _ if self.has_everything(&claim) => Vec::new(),
             _ => self.lagging(target, interest, &claim),
         };
         // A list that is another one is sent, even if nothing is left to list: that is what deletes.
@@ -45,6 +47,12 @@ impl KindState {
             self.dirty.insert(Arc::clone(&name));
             self.behind.insert(name, held);
         }
+    }
+
+    /// Rule 36: only a client that wants all, and nothing by name, has all by having that version.
+    fn has_everything(&self, claim: &Claim) -> bool {
+        let (Some(target), Some(interest)) = (&self.target, &self.interest) else { return false };
+        matches!(claim, Claim::Version(version) if interest.names.is_empty() && *version == target.version(self.kind))
     }
 
     fn lagging(&self, target: &Snapshot, interest: &Interest, claim: &Claim) -> Vec<(Arc<str>, Held)> {
@@ -152,6 +160,7 @@ impl KindState {
             self.behind.remove(name);
             self.dirty.remove(name);
             self.departed.remove(name);
+            self.unsent.remove(name);
             self.lingering.settle(name, None);
             self.tainted.remove(name);
         }

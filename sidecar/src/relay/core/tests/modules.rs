@@ -124,6 +124,26 @@ fn a_module_that_can_be_had_after_all_is_served_and_ferrod_is_asked_to_send_the_
 }
 
 #[test]
+fn a_last_known_good_filter_is_served_with_its_own_module_while_the_newest_lacks_another() {
+    let mut relay = relay();
+    relay.ferrod_sends(Kind::ExtensionConfig, "n1", vec![asking_for("v1", b"old")], &[]);
+    provide(&mut relay, b"old");
+    relay.envoy_accepts(Kind::ExtensionConfig, &[("f", Some("v1"))]);
+    relay.restart_envoy();
+    relay.reopen();
+    relay.envoy_asks_first(Kind::ExtensionConfig, &["f"], &[]);
+    relay.requests();
+    relay.ferrod_sends(Kind::ExtensionConfig, "n2", vec![asking_for("v2", b"new")], &[]);
+    relay.core.module(&mut relay.session, digest(b"new"), Err(&"not found".into()));
+    assert_eq!(relay.core.awaited_modules(), HashSet::from([digest(b"old")]));
+    provide(&mut relay, b"old");
+    assert_eq!(relay.served(Kind::ExtensionConfig, "f"), Some(Some("v1".into())), "not the newest with the wrong code");
+    assert_eq!(relay.core.failed_modules(), HashSet::from([digest(b"new")]));
+    provide(&mut relay, b"new");
+    assert_eq!(relay.served(Kind::ExtensionConfig, "f"), Some(Some("v2".into())));
+}
+
+#[test]
 fn the_last_known_good_filter_finds_its_module_again() {
     let mut relay = relay();
     relay.ferrod_sends(Kind::ExtensionConfig, "n1", vec![asking_for("v1", b"m")], &[]);
