@@ -57,8 +57,9 @@ pub async fn follow(
                 let advance = advance?;
                 // In one step with their hosts: published without an address, a host would take its port everywhere.
                 let given = if advance.changes.iter().any(declares_hosts) {
-                    let next = control.with_pipeline(|pipeline| pipeline.mesh().apply(&advance.changes));
-                    addresses.allocate(&next, &store).await
+                    // A clone is cheap, and nobody waits for the lock while it changes.
+                    let mesh = control.with_pipeline(|pipeline| pipeline.mesh().clone());
+                    addresses.allocate(&mesh.apply(&advance.changes), &store).await
                 } else {
                     None
                 };

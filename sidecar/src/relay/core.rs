@@ -222,12 +222,10 @@ impl Core {
             } else {
                 removed.iter().filter(|name| !covers(interest, name)).cloned().collect()
             };
-            let gone = dropped.clone();
+            let routes = routes_among(kind, &dropped);
             let outcome = table.dropped(dropped);
             self.carry_out(session, kind, outcome);
-            if kind == Kind::Route {
-                self.drop_hosts(session, &gone);
-            }
+            self.drop_hosts(session, &routes);
         }
     }
 
@@ -270,11 +268,12 @@ impl Core {
 
     /// Route configurations went: their virtual hosts went with them (M15), and are sent again should they come back.
     fn drop_hosts(&mut self, session: &mut ClientSession, routes: &[Arc<str>]) {
-        let hosts = self.table(Kind::VirtualHost).owned_by(routes);
-        if !hosts.is_empty() {
-            let outcome = self.table(Kind::VirtualHost).dropped(hosts);
-            self.carry_out(session, Kind::VirtualHost, outcome);
+        if routes.is_empty() {
+            return;
         }
+        let hosts = self.table(Kind::VirtualHost).owned_by(routes);
+        let outcome = self.table(Kind::VirtualHost).dropped(hosts);
+        self.carry_out(session, Kind::VirtualHost, outcome);
     }
 
     /// Envoy's stream is over. What it accepted stays for the next; ferrod is asked for nothing but names meanwhile.
@@ -337,12 +336,10 @@ impl Core {
         let interest = session.interest(kind);
         received.resources.retain(|resource| covers(interest, resource.name()));
         received.removed.retain(|name| covers(interest, name));
-        let gone = received.removed.clone();
+        let routes = routes_among(kind, &received.removed);
         let outcome = self.table(kind).received(received);
         self.carry_out(session, kind, outcome);
-        if kind == Kind::Route {
-            self.drop_hosts(session, &gone);
-        }
+        self.drop_hosts(session, &routes);
         self.answered(kind);
     }
 
@@ -476,6 +473,11 @@ impl std::fmt::Display for Names<'_> {
 
 fn covers(interest: &Interest, name: &str) -> bool {
     interest.wildcard || interest.names.contains(name)
+}
+
+/// The names of route configurations among names of a kind.
+fn routes_among(kind: Kind, names: &[Arc<str>]) -> Vec<Arc<str>> {
+    if kind == Kind::Route { names.to_vec() } else { Vec::new() }
 }
 
 fn envoy_kinds() -> impl Iterator<Item = Kind> {

@@ -94,6 +94,10 @@ impl Driver {
             self.close();
             self.shared.update(|core, _| core.reopening(self.shared.clock().now()));
         }
+        // What is being written is to be whole when the agent is gone.
+        while let Some(saved) = self.saves.join_next().await {
+            self.saved(saved);
+        }
     }
 
     /// Follows the streams of one client until it stops or must begin anew.
@@ -168,6 +172,7 @@ impl Driver {
         let Some(cache) = self.cache.as_ref().filter(|_| self.saves.is_empty()) else { return };
         if let Some(good) = self.shared.update(|core, session| core.save(session, now)) {
             let (cache, unix_millis) = (cache.clone(), self.shared.clock().unix_millis());
+            self.shared.report_file(|report| report.writing = true);
             self.saves.spawn_blocking(move || (unix_millis, cache.save(unix_millis, &good)));
         }
     }
@@ -179,11 +184,15 @@ impl Driver {
                 report.writes += 1;
                 report.saved_unix_millis = Some(unix_millis);
                 report.write_error = None;
+                report.writing = false;
             }),
             Err(error) => {
                 tracing::warn!(%error, "the last-known-good file cannot be written");
                 self.shared.update(|core, _| core.save_failed());
-                self.shared.report_file(|report| report.write_error = Some(error.to_string()));
+                self.shared.report_file(|report| {
+                    report.write_error = Some(error.to_string());
+                    report.writing = false;
+                });
             }
         }
     }

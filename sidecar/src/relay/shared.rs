@@ -51,6 +51,8 @@ pub(super) struct FileReport {
     pub(super) saved_unix_millis: Option<u64>,
     pub(super) discarded: Option<String>,
     pub(super) writes: u64,
+    /// A write is under way: what is newest is not on the disk yet.
+    pub(super) writing: bool,
     pub(super) write_error: Option<String>,
 }
 
@@ -122,7 +124,7 @@ impl Shared {
             cache: CacheStatus {
                 path: file.path.clone(),
                 file_age_seconds: file.saved_unix_millis.map(age),
-                complete: core.is_saved(),
+                complete: core.is_saved() && !file.writing,
                 discarded: file.discarded.clone(),
                 serving_age_seconds: core.served_from_cache().map(age),
                 fills: core.counters().cache_fills,

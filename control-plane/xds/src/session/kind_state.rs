@@ -1,5 +1,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    mem,
     sync::Arc,
 };
 
@@ -262,12 +263,14 @@ impl KindState {
     /// Names that were not sent and will not be as things are, since the last call. With `stuck`, what was refused
     /// elsewhere keeps removals waiting too.
     pub(super) fn take_unsent(&mut self, stuck: bool) -> Vec<Arc<str>> {
-        let waits_for_others = |name: &Arc<str>| stuck && self.departed.contains(name);
-        let (told, kept) = std::mem::take(&mut self.unsent)
+        if self.unsent.is_empty() {
+            return Vec::new();
+        }
+        let (told, kept) = mem::take(&mut self.unsent)
             .into_iter()
-            .partition(|name| !self.departed.contains(name) || waits_for_others(name));
-        self.unsent = kept;
-        BTreeSet::into_iter(told).collect()
+            .partition::<Vec<_>, _>(|name| stuck || !self.departed.contains(name));
+        self.unsent = kept.into_iter().collect();
+        told
     }
 
     /// Whether the client refused something that it would be sent otherwise.

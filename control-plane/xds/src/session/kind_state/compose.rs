@@ -256,7 +256,7 @@ impl KindState {
     }
 
     /// The version of a refused resource that the client has, if it is at hand.
-    pub(super) fn last_good(&self, name: &str) -> Option<&Resource> {
+    fn last_good(&self, name: &str) -> Option<&Resource> {
         self.lingering.of(name, self.behind.get(name)?)
     }
 

@@ -26,16 +26,11 @@ impl KindState {
         }
         let claim = mem::take(&mut self.claim);
         self.forget_old_refusals();
+        let everything = self.has_everything(&claim);
         // What it says it has, it has accepted after all.
-        self.drop_refusals(|name, version| claim.of(name).is(version));
-        if self.has_everything(&claim) {
-            self.drop_refusals(|_, _| true);
-        }
+        self.drop_refusals(|name, version| everything || claim.of(name).is(version));
         let (Some(target), Some(interest)) = (&self.target, &self.interest) else { return };
-        let lagging = match &claim {
-            _ if self.has_everything(&claim) => Vec::new(),
-            _ => self.lagging(target, interest, &claim),
-        };
+        let lagging = if everything { Vec::new() } else { self.lagging(target, interest, &claim) };
         // A list that is another one is sent, even if nothing is left to list: that is what deletes.
         let listed_otherwise = matches!(&claim, Claim::Version(version) if *version != target.version(self.kind));
         self.reply_due |= self.full() && listed_otherwise;
@@ -180,8 +175,8 @@ impl Claim {
     }
 
     /// What the client has of `name` if it says the truth. A name without a version is that of an agent which wants to be
-    /// told, if need be that it is gone: it keeps the order of removals towards its Envoy itself. A state-of-the-world client has *something* of everything,
-    /// of a version that equals none.
+    /// told, if need be that it is gone: it keeps the order of removals towards its Envoy itself. A state-of-the-world
+    /// client has *something* of everything, of a version that equals none.
     fn of(&self, name: &str) -> Held {
         match self {
             Self::Nothing => Held::Nothing,

@@ -50,7 +50,7 @@ fn rule_16_clusters_unanswered_for_twenty_seconds_are_taken_back() {
 }
 
 #[test]
-fn rule_16_an_update_that_holds_a_new_cluster_up_is_undone_although_nothing_else_is_to_be_sent() {
+fn rule_16_an_update_that_is_not_answered_is_undone_although_nothing_else_is_to_be_sent() {
     let mut rig = settled();
     rig.apply([put(CDS, "a", "2")]);
     let clusters = rig.expect(CDS);
